@@ -1,0 +1,457 @@
+"""The kinds of definition a workspace is made of, as frozen structs.
+
+Every kind shares one envelope: ``kind, id, owner, status, labels, expect``. A struct says what a
+document may hold; whether the documents make sense together is what the rules in
+``butfor.plan.rules`` judge.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(min_length=1, max_length=80, description="lower_snake_case, unique within its kind")]
+Share = Annotated[float, Meta(ge=0, le=1, description="a share between 0 and 1")]
+Positive = Annotated[float, Meta(gt=0)]
+Status = Literal["draft", "agreed", "active", "paused", "retired"]
+Use = Literal["allow", "subtle", "deny"]
+Type = Literal["text", "integer", "number", "money", "boolean", "date", "timestamp"]
+Scalar = str | int | float | bool
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A piece of a definition; unknown fields are refused so that typing errors surface."""
+
+
+class Expectation(Part):
+    """What is expected before the fact, in the unit of the metric (R-047)."""
+
+    low: float
+    likely: float
+    high: float
+    because: str = ""
+
+
+class Definition(Part, tag_field="kind"):
+    """The envelope that all kinds share."""
+
+    id: Id
+    owner: str = ""
+    status: Status = "active"
+    labels: dict[str, str] = {}
+    expect: Expectation | None = None
+
+
+# --- source ------------------------------------------------------------------------------------
+
+
+class Reading(Part):
+    """How to read the bytes of a delivery; what is left out is detected and stated."""
+
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: Literal[".", ","] = "."
+    dates: list[str] = []
+    sheet: str | None = None
+    table: str | None = None
+    header: bool = True
+    names: list[str] = []
+
+
+class Column(Part):
+    """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event``, ``arm`` or ``ignore``."""
+
+    to: str
+    clean: Literal["none", "whole_number", "email", "phone", "upper"] = "none"
+    values: dict[str, str] = {}
+
+
+class Returns(Part):
+    """Which rows of a purchase take something back, and the event they become."""
+
+    event: str = "order_refunded"
+    when: Literal["negative_quantity", "negative_amount", "negative_either", "never"] = "negative_either"
+
+
+class Capability(Part):
+    """What the system behind a source can do for a customer (R-098)."""
+
+    show: bool = False
+    earn: bool = False
+    redeem: bool = False
+
+
+class Cost(Part):
+    """What a thing costs, in the workspace's currency."""
+
+    per_send: float = 0.0
+    per_month: float = 0.0
+    one_off: float = 0.0
+    hours: float = 0.0
+    per_hour: float = 0.0
+
+
+class Source(Definition, tag="source"):
+    """A system that delivers rows, and what each of its columns means."""
+
+    label: str
+    connector: Literal["csv", "parquet", "jsonl", "excel", "sql"]
+    grain: Literal["order_line", "event", "person"]
+    read: Reading = Reading()
+    columns: dict[str, str | Column]
+    account: str | None = None
+    event: str | None = None
+    time_zone: str = "UTC"
+    currency: str | None = None
+    returns: Returns = Returns()
+    freshness_hours: Positive | None = None
+    can: Capability = Capability()
+    cost: Cost = Cost()
+    means: str = ""
+
+
+# --- term --------------------------------------------------------------------------------------
+
+
+class Property(Part):
+    """One typed field of an event or of its order lines."""
+
+    type: Type
+    means: str = ""
+    required: bool = False
+    personal: bool = False
+
+
+class Uses(Part):
+    """What a datum may be used for: choosing people, showing in content, understanding (R-193)."""
+
+    target: Use
+    content: Use
+    insight: Use
+
+
+class LogicCase(Part):
+    """One value of a lifecycle term and the rule that gives it; the first case that holds wins."""
+
+    value: str
+    when: Rule | None = None
+    means: str = ""
+
+
+class Identity(Part):
+    """How an identifier term may join accounts."""
+
+    links: bool = True
+    max_accounts: Annotated[int, Meta(ge=2)] = 20
+
+
+class Term(Definition, tag="term"):
+    """A word of the plan: the marketer's name, the system's name, and what it really means (R-189)."""
+
+    what: Literal["event", "attribute", "trait", "identifier"]
+    label: str
+    system: str
+    means: str
+    type: Type | None = None
+    aliases: list[str] = []
+    provenance: Literal["declared", "observed", "derived", "inferred", "bought"] = "observed"
+    uses: Uses | None = None
+    purposes: list[str] = []
+    personal: bool = False
+    unit: str = ""
+    role: Literal["registration", "loyalty_join", "purchase", "refund"] | None = None
+    properties: dict[str, Property] = {}
+    products: dict[str, Property] = {}
+    logic: list[LogicCase] = []
+    why: str = ""
+    identity: Identity | None = None
+
+
+# --- metric and goal -----------------------------------------------------------------------------
+
+
+class Quantity(Part):
+    """A number per person: an attribute, or an aggregate of an event in the metric's window."""
+
+    attribute: str | None = None
+    event: str | None = None
+    property: str | None = None
+    take: Literal["sum", "count", "any"] = "sum"
+    less: str | None = None
+
+
+class Metric(Definition, tag="metric"):
+    """A measure everyone has agreed how to calculate (R-045).
+
+    ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. ``margin`` turns
+    revenue into contribution margin by a rate between 0 and 1.
+    """
+
+    label: str
+    means: str
+    take: Literal["mean", "proportion", "ratio"] = "mean"
+    numerator: Quantity
+    denominator: Quantity | None = None
+    window_days: Annotated[int, Meta(ge=1)] | None = None
+    covariate: Quantity | None = None
+    covariate_days: Annotated[int, Meta(ge=1)] | None = None
+    unit: Literal["money", "count", "share"] = "count"
+    direction: Literal["up", "down"] = "up"
+    claim: Literal["causal", "descriptive"] = "causal"
+    margin: Share | None = None
+    guardrail: bool = False
+
+
+class Baseline(Part):
+    """Where the metric stands before the goal starts; hours goals need ``weeks`` of measuring (R-063)."""
+
+    value: float
+    weeks: float | None = None
+    measured_on: date | None = None
+
+
+class Goal(Definition, tag="goal"):
+    """I want X, to do Y, which leads to Z, by when, by how much (R-061)."""
+
+    want: str = ""
+    to_do: str = ""
+    leads_to: str = ""
+    by_when: date | None = None
+    how_much: str = ""
+    method: Literal["incremental", "attributed", "none"] = "none"
+    actions: Annotated[int, Meta(ge=1)] | None = None
+    starts: date | None = None
+    baseline: Baseline | None = None
+    accountable: str = ""
+    doers: list[str] = []
+    approver: str = ""
+    sign_offs: dict[str, date | None] = {}
+    guardrails: list[str] = []
+
+
+# --- audience ------------------------------------------------------------------------------------
+
+
+class Rule(Part):
+    """A tree of conditions: ``all``/``any``/``not``, a trait with one operator, or another audience."""
+
+    all: list[Rule] | None = None
+    any: list[Rule] | None = None
+    not_: Rule | None = msgspec.field(default=None, name="not")
+    audience: str | None = None
+    trait: str | None = None
+    equals: Scalar | None = None
+    not_equals: Scalar | None = None
+    at_least: Scalar | None = None
+    at_most: Scalar | None = None
+    above: Scalar | None = None
+    below: Scalar | None = None
+    between: Annotated[list[Scalar], Meta(min_length=2, max_length=2)] | None = None
+    one_of: list[Scalar] | None = None
+    contains: str | None = None
+    exists: bool | None = None
+
+
+class Cell(Part):
+    """A named block of the RFM grid: the scores (1 worst, n best) that belong to it."""
+
+    recency: list[int]
+    frequency: list[int]
+    means: str = ""
+
+
+class Borders(Part):
+    """Stored upper borders of scores; recency in days (fewer is better), money in the workspace's currency."""
+
+    recency: list[float] = []
+    frequency: list[float] = []
+    monetary: list[float] = []
+    set_on: date | None = None
+
+
+class Rfm(Part):
+    """An RFM grid: how many levels, the stored borders, and the named cells that cover it."""
+
+    levels: Annotated[int, Meta(ge=2, le=10)] = 5
+    borders: Borders = Borders()
+    cells: dict[str, Cell] = {}
+
+
+class Audience(Definition, tag="audience"):
+    """People chosen by a rule tree or by an RFM grid, and why (R-191)."""
+
+    label: str
+    rule: Rule | None = None
+    rfm: Rfm | None = None
+    why: str = ""
+
+
+# --- offer, campaign, experiment -------------------------------------------------------------------
+
+
+class Window(Part):
+    """From and until, both included; days in the workspace's zone."""
+
+    starts: date | None = None
+    ends: date | None = None
+
+
+class Offer(Definition, tag="offer"):
+    """What is promised, where it holds, and what it costs."""
+
+    label: str
+    mechanics: Literal["percent_off", "amount_off", "bogo", "points", "gift", "free_shipping", "none"]
+    amount: float | None = None
+    products: list[str] = []
+    channels: list[str] = []
+    valid: Window = Window()
+    stacks: bool = False
+    margin: Share | None = None
+    honour: Literal["honour", "resend", "withdraw"] = "honour"
+
+
+class Variant(Part):
+    """One version of the message: its content, its depth of personalization (0 generic to 4 one-to-one), its cost."""
+
+    subject: str = ""
+    body: str = ""
+    depth: Annotated[int, Meta(ge=0, le=4)] = 0
+    cost: Cost = Cost()
+
+
+class Campaign(Definition, tag="campaign"):
+    """A message with a reason: goal, goal event, audience, variants, cost and test."""
+
+    label: str
+    goal: str
+    goal_event: str
+    audience: str
+    channel: str = "dry_run"
+    address: str = "email"
+    variants: dict[str, Variant]
+    offers: list[str] = []
+    experiment: str | None = None
+    cost: Cost = Cost()
+
+
+class Hypothesis(Part):
+    """H1 in five slots (R-011); H0 is generated from it."""
+
+    audience: str
+    change: str
+    metric: str
+    direction: Literal["up", "down"]
+    minimum_effect: float
+
+
+class Threshold(Part):
+    """The significance level and what each outcome triggers, fixed before the start (R-013)."""
+
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    if_rejected: Literal["invest", "ship", "test_more", "stop"] = "invest"
+    if_not: Literal["invest", "ship", "test_more", "stop"] = "test_more"
+
+
+class Arm(Part):
+    """One arm: its planned share and the variant it gets; no variant means held out."""
+
+    share: Share
+    variant: str | None = None
+    control: bool = False
+    label: str = ""
+
+
+class PolicyCase(Part):
+    """People for whom ``when`` holds get ``arm``."""
+
+    when: Rule | None = None
+    arm: str
+
+
+class Policy(Part):
+    """Who would get which arm; compared with one arm for all, from the same randomised data."""
+
+    label: str
+    cases: list[PolicyCase]
+    against: str
+    metric: str
+
+
+class Experiment(Definition, tag="experiment"):
+    """A test with a hypothesis, a null hypothesis and a threshold, or a holdout."""
+
+    label: str
+    hypothesis: Hypothesis | None = None
+    metrics: list[str]
+    guardrails: list[str] = []
+    threshold: Threshold = Threshold()
+    power: Share = 0.8
+    arms: dict[str, Arm]
+    window_days: Annotated[int, Meta(ge=1)] = 28
+    scope: Literal["campaign", "programme"] = "campaign"
+    salt: str = ""
+    multiplicity: Literal["holm", "bonferroni", "none"] = "holm"
+    assignment: Literal["drawn", "imported"] = "drawn"
+    policies: dict[str, Policy] = {}
+
+
+# --- workspace -----------------------------------------------------------------------------------
+
+
+class IdentityDecision(Part):
+    """Which identifier tells people apart, and which others may join accounts, best first (R-183)."""
+
+    primary: str
+    ranked: list[str] = []
+    decided_by: str = ""
+    why: str = ""
+
+
+class Workspace(Part):
+    """The file ``butfor.yaml`` of a workspace."""
+
+    version: int
+    name: str
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    time_zone: str = "UTC"
+    hub: str = "sqlite"
+    lake: str = "duckdb"
+    clock: Literal["now", "data"] = "now"
+    margin: Share | None = None
+    identity: IdentityDecision | None = None
+    people: dict[str, list[str]] = {}
+    questions: list[str] = []
+
+
+AnyDefinition = Source | Term | Metric | Goal | Audience | Offer | Campaign | Experiment
+
+KINDS: dict[str, type[Definition]] = {
+    "source": Source,
+    "term": Term,
+    "metric": Metric,
+    "goal": Goal,
+    "audience": Audience,
+    "offer": Offer,
+    "campaign": Campaign,
+    "experiment": Experiment,
+}
+
+FOLDERS = {
+    "source": "plan/sources",
+    "term": "plan/terms",
+    "metric": "plan/metrics",
+    "goal": "goals",
+    "audience": "audiences",
+    "offer": "offers",
+    "campaign": "campaigns",
+    "experiment": "experiments",
+}
+
+
+def to_builtins(definition: Definition | Workspace) -> dict[str, Any]:
+    """Return a definition as plain dicts and lists, defaults left out, ready to be written as YAML."""
+    built: dict[str, Any] = msgspec.to_builtins(definition, builtin_types=(date,))
+    return built
