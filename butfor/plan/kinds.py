@@ -22,11 +22,11 @@ Type = Literal["text", "integer", "number", "money", "boolean", "date", "timesta
 Scalar = str | int | float | bool
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A piece of a definition; unknown fields are refused so that typing errors surface."""
 
 
-class Expectation(Part, kw_only=True):
+class Expectation(Part, frozen=True, kw_only=True):
     """What is expected before the fact, in the unit of the metric (R-047)."""
 
     low: float
@@ -35,7 +35,7 @@ class Expectation(Part, kw_only=True):
     because: str = ""
 
 
-class Definition(Part, tag_field="kind", kw_only=True):
+class Definition(Part, tag_field="kind", frozen=True, kw_only=True):
     """The envelope that all kinds share."""
 
     id: Id
@@ -48,7 +48,7 @@ class Definition(Part, tag_field="kind", kw_only=True):
 # --- source ------------------------------------------------------------------------------------
 
 
-class Reading(Part, kw_only=True):
+class Reading(Part, frozen=True, kw_only=True):
     """How to read the bytes of a delivery; what is left out is detected and stated."""
 
     encoding: str | None = None
@@ -61,7 +61,7 @@ class Reading(Part, kw_only=True):
     names: list[str] = []
 
 
-class Column(Part, kw_only=True):
+class Column(Part, frozen=True, kw_only=True):
     """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event``, ``arm`` or ``ignore``."""
 
     to: str
@@ -69,14 +69,14 @@ class Column(Part, kw_only=True):
     values: dict[str, str] = {}
 
 
-class Returns(Part, kw_only=True):
+class Returns(Part, frozen=True, kw_only=True):
     """Which rows of a purchase take something back, and the event they become."""
 
     event: str = "order_refunded"
     when: Literal["negative_quantity", "negative_amount", "negative_either", "never"] = "negative_either"
 
 
-class Capability(Part, kw_only=True):
+class Capability(Part, frozen=True, kw_only=True):
     """What the system behind a source can do for a customer (R-098)."""
 
     show: bool = False
@@ -84,7 +84,7 @@ class Capability(Part, kw_only=True):
     redeem: bool = False
 
 
-class Cost(Part, kw_only=True):
+class Cost(Part, frozen=True, kw_only=True):
     """What a thing costs, in the workspace's currency."""
 
     per_send: float = 0.0
@@ -94,7 +94,7 @@ class Cost(Part, kw_only=True):
     per_hour: float = 0.0
 
 
-class Source(Definition, tag="source", kw_only=True):
+class Source(Definition, tag="source", frozen=True, kw_only=True):
     """A system that delivers rows, and what each of its columns means."""
 
     label: str
@@ -116,7 +116,7 @@ class Source(Definition, tag="source", kw_only=True):
 # --- term --------------------------------------------------------------------------------------
 
 
-class Property(Part, kw_only=True):
+class Property(Part, frozen=True, kw_only=True):
     """One typed field of an event or of its order lines."""
 
     type: Type
@@ -125,7 +125,7 @@ class Property(Part, kw_only=True):
     personal: bool = False
 
 
-class Uses(Part, kw_only=True):
+class Uses(Part, frozen=True, kw_only=True):
     """What a datum may be used for: choosing people, showing in content, understanding (R-193)."""
 
     target: Use
@@ -133,7 +133,7 @@ class Uses(Part, kw_only=True):
     insight: Use
 
 
-class LogicCase(Part, kw_only=True):
+class LogicCase(Part, frozen=True, kw_only=True):
     """One value of a lifecycle term and the rule that gives it; the first case that holds wins."""
 
     value: str
@@ -141,14 +141,14 @@ class LogicCase(Part, kw_only=True):
     means: str = ""
 
 
-class Identity(Part, kw_only=True):
+class Identity(Part, frozen=True, kw_only=True):
     """How an identifier term may join accounts."""
 
     links: bool = True
     max_accounts: Annotated[int, Meta(ge=2)] = 20
 
 
-class Term(Definition, tag="term", kw_only=True):
+class Term(Definition, tag="term", frozen=True, kw_only=True):
     """A word of the plan: the marketer's name, the system's name, and what it really means (R-189)."""
 
     what: Literal["event", "attribute", "trait", "identifier"]
@@ -173,7 +173,7 @@ class Term(Definition, tag="term", kw_only=True):
 # --- metric and goal -----------------------------------------------------------------------------
 
 
-class Quantity(Part, kw_only=True):
+class Quantity(Part, frozen=True, kw_only=True):
     """A number per person: an attribute, or an aggregate of an event in the metric's window."""
 
     attribute: str | None = None
@@ -183,7 +183,7 @@ class Quantity(Part, kw_only=True):
     less: str | None = None
 
 
-class Metric(Definition, tag="metric", kw_only=True):
+class Metric(Definition, tag="metric", frozen=True, kw_only=True):
     """A measure everyone has agreed how to calculate (R-045).
 
     ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. ``margin`` turns
@@ -205,7 +205,7 @@ class Metric(Definition, tag="metric", kw_only=True):
     guardrail: bool = False
 
 
-class Baseline(Part, kw_only=True):
+class Baseline(Part, frozen=True, kw_only=True):
     """Where the metric stands before the goal starts; hours goals need ``weeks`` of measuring (R-063)."""
 
     value: float
@@ -213,7 +213,7 @@ class Baseline(Part, kw_only=True):
     measured_on: date | None = None
 
 
-class Goal(Definition, tag="goal", kw_only=True):
+class Goal(Definition, tag="goal", frozen=True, kw_only=True):
     """I want X, to do Y, which leads to Z, by when, by how much (R-061)."""
 
     want: str = ""
@@ -235,7 +235,7 @@ class Goal(Definition, tag="goal", kw_only=True):
 # --- audience ------------------------------------------------------------------------------------
 
 
-class Rule(Part, kw_only=True):
+class Rule(Part, frozen=True, kw_only=True):
     """A tree of conditions: ``all``/``any``/``not``, a trait with one operator, or another audience."""
 
     all: list[Rule] | None = None
@@ -255,7 +255,7 @@ class Rule(Part, kw_only=True):
     exists: bool | None = None
 
 
-class Cell(Part, kw_only=True):
+class Cell(Part, frozen=True, kw_only=True):
     """A named block of the RFM grid: the scores (1 worst, n best) that belong to it."""
 
     recency: list[int]
@@ -263,7 +263,7 @@ class Cell(Part, kw_only=True):
     means: str = ""
 
 
-class Borders(Part, kw_only=True):
+class Borders(Part, frozen=True, kw_only=True):
     """Stored upper borders of scores; recency in days (fewer is better), money in the workspace's currency."""
 
     recency: list[float] = []
@@ -272,7 +272,7 @@ class Borders(Part, kw_only=True):
     set_on: date | None = None
 
 
-class Rfm(Part, kw_only=True):
+class Rfm(Part, frozen=True, kw_only=True):
     """An RFM grid: how many levels, the stored borders, and the named cells that cover it."""
 
     levels: Annotated[int, Meta(ge=2, le=10)] = 5
@@ -280,7 +280,7 @@ class Rfm(Part, kw_only=True):
     cells: dict[str, Cell] = {}
 
 
-class Audience(Definition, tag="audience", kw_only=True):
+class Audience(Definition, tag="audience", frozen=True, kw_only=True):
     """People chosen by a rule tree or by an RFM grid, and why (R-191)."""
 
     label: str
@@ -292,14 +292,14 @@ class Audience(Definition, tag="audience", kw_only=True):
 # --- offer, campaign, experiment -------------------------------------------------------------------
 
 
-class Window(Part, kw_only=True):
+class Window(Part, frozen=True, kw_only=True):
     """From and until, both included; days in the workspace's zone."""
 
     starts: date | None = None
     ends: date | None = None
 
 
-class Offer(Definition, tag="offer", kw_only=True):
+class Offer(Definition, tag="offer", frozen=True, kw_only=True):
     """What is promised, where it holds, and what it costs."""
 
     label: str
@@ -313,7 +313,7 @@ class Offer(Definition, tag="offer", kw_only=True):
     honour: Literal["honour", "resend", "withdraw"] = "honour"
 
 
-class Variant(Part, kw_only=True):
+class Variant(Part, frozen=True, kw_only=True):
     """One version of the message: its content, its depth of personalization (0 generic to 4 one-to-one), its cost."""
 
     subject: str = ""
@@ -322,7 +322,7 @@ class Variant(Part, kw_only=True):
     cost: Cost = Cost()
 
 
-class Campaign(Definition, tag="campaign", kw_only=True):
+class Campaign(Definition, tag="campaign", frozen=True, kw_only=True):
     """A message with a reason: goal, goal event, audience, variants, cost and test."""
 
     label: str
@@ -337,7 +337,7 @@ class Campaign(Definition, tag="campaign", kw_only=True):
     cost: Cost = Cost()
 
 
-class Hypothesis(Part, kw_only=True):
+class Hypothesis(Part, frozen=True, kw_only=True):
     """H1 in five slots (R-011); H0 is generated from it."""
 
     audience: str
@@ -347,7 +347,7 @@ class Hypothesis(Part, kw_only=True):
     minimum_effect: float
 
 
-class Threshold(Part, kw_only=True):
+class Threshold(Part, frozen=True, kw_only=True):
     """The significance level and what each outcome triggers, fixed before the start (R-013)."""
 
     alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
@@ -355,7 +355,7 @@ class Threshold(Part, kw_only=True):
     if_not: Literal["invest", "ship", "test_more", "stop"] = "test_more"
 
 
-class Arm(Part, kw_only=True):
+class Arm(Part, frozen=True, kw_only=True):
     """One arm: its planned share and the variant it gets; no variant means held out."""
 
     share: Share
@@ -364,14 +364,14 @@ class Arm(Part, kw_only=True):
     label: str = ""
 
 
-class PolicyCase(Part, kw_only=True):
+class PolicyCase(Part, frozen=True, kw_only=True):
     """People for whom ``when`` holds get ``arm``."""
 
     when: Rule | None = None
     arm: str
 
 
-class Policy(Part, kw_only=True):
+class Policy(Part, frozen=True, kw_only=True):
     """Who would get which arm; compared with one arm for all, from the same randomised data."""
 
     label: str
@@ -380,7 +380,7 @@ class Policy(Part, kw_only=True):
     metric: str
 
 
-class Experiment(Definition, tag="experiment", kw_only=True):
+class Experiment(Definition, tag="experiment", frozen=True, kw_only=True):
     """A test with a hypothesis, a null hypothesis and a threshold, or a holdout."""
 
     label: str
@@ -401,7 +401,7 @@ class Experiment(Definition, tag="experiment", kw_only=True):
 # --- workspace -----------------------------------------------------------------------------------
 
 
-class IdentityDecision(Part, kw_only=True):
+class IdentityDecision(Part, frozen=True, kw_only=True):
     """Which identifier tells people apart, and which others may join accounts, best first (R-183)."""
 
     primary: str
@@ -410,7 +410,7 @@ class IdentityDecision(Part, kw_only=True):
     why: str = ""
 
 
-class Workspace(Part, kw_only=True):
+class Workspace(Part, frozen=True, kw_only=True):
     """The file ``butfor.yaml`` of a workspace."""
 
     version: int

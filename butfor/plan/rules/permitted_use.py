@@ -1,0 +1,36 @@
+"""Each datum says what it may be used for, and audiences keep to it."""
+
+from collections.abc import Iterator
+
+from butfor.plan.files import Plan
+from butfor.plan.finding import Finding
+from butfor.plan.kinds import Audience, Term
+from butfor.plan.walk import leaves
+
+CODE = "USES"
+LEVEL = "error"
+WHY = "thoughtful, not creepy: each datum is declared for targeting, content and insight before it is used (R-193)"
+
+
+def check(plan: Plan) -> Iterator[Finding]:
+    """Yield terms without declared uses, and audiences that target by a term that denies it."""
+    terms = {t.id: t for t in plan.all(Term)}
+    for term in terms.values():
+        if term.uses is None:
+            yield Finding(
+                term, "", f"term {term.id} declares no permitted use",
+                "add uses: {target: allow, content: subtle, insight: allow} (each allow, subtle or deny)",
+            )  # fmt: skip
+        elif term.provenance in ("inferred", "bought") and term.uses.content == "allow":
+            yield Finding(
+                term, "uses.content", f"{term.id} is {term.provenance} and may be named in content",
+                "set content: subtle (may choose content, may not be mentioned) or deny", level="warning",
+            )  # fmt: skip
+    for audience in plan.all(Audience):
+        for path, leaf in leaves(audience.rule):
+            used = terms.get(leaf.trait or "")
+            if used and used.uses and used.uses.target == "deny":
+                yield Finding(
+                    audience, path, f"audience {audience.id} targets by {used.id}, whose use for targeting is denied",
+                    f"choose another trait, or have the owner of {used.id} ({used.owner or 'nobody named'}) allow it",
+                )  # fmt: skip
