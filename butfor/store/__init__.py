@@ -1,0 +1,12 @@
+"""The only door to a database: the hub (exact, now) and the lake (everything, in sets)."""
+
+from butfor.store.hub import Hub, read_sql_table
+from butfor.store.lake import Lake, open_lake
+from butfor.store.query import REGISTRY, Query, column, literal, named, select, sql
+from butfor.store.tables import Logical, Table
+from butfor.store.workbench import Workbench
+
+__all__ = [
+    "REGISTRY", "Hub", "Lake", "Logical", "Query", "Table", "Workbench", "column", "literal", "named", "open_lake",
+    "read_sql_table", "select", "sql",
+]  # fmt: skip

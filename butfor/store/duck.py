@@ -1,0 +1,152 @@
+"""The lake on DuckDB: one file in the workspace, one process at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from butfor.model import StoreError
+from butfor.store.query import Query
+from butfor.store.tables import SQL_TYPES, Table
+from butfor.store.workbench import Workbench, disk_error
+
+
+class DuckLake:
+    """A lake in one DuckDB file."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._con = duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            raise _open_error(path, error) from error
+        self._con.execute(
+            "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false"
+        )
+        self._depth = 0
+
+    def ensure(self, *tables: Table) -> None:
+        """Create tables that are missing and add columns that are new."""
+        for table in tables:
+            columns = ", ".join(f'"{c}" {SQL_TYPES[t]}' for c, t in table.columns.items())
+            self._run(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
+            have = {row[0] for row in self._run(f'DESCRIBE "{table.name}"').fetchall()}
+            for name, kind in table.columns.items():
+                if name not in have:
+                    self._run(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {SQL_TYPES[kind]}')
+
+    def tables(self) -> set[str]:
+        """Return the names of all tables."""
+        found = self._run(
+            "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+        ).fetchall()
+        return {row[0] for row in found}
+
+    def fetch(self, query: Query) -> pa.Table:
+        """Return the rows of a query."""
+        return self._run(query.sql("duckdb")).to_arrow_table()
+
+    def insert(self, name: str, query: Query) -> int:
+        """Append the rows of a query to a table, by column name."""
+        return _count(self._run(f'INSERT INTO "{name}" BY NAME {query.sql("duckdb")}'))
+
+    def rebuild(self, table: Table, query: Query) -> int:
+        """Replace a derived table by the rows of a query."""
+        columns = ", ".join(f'CAST("{c}" AS {SQL_TYPES[t]}) AS "{c}"' for c, t in table.columns.items())
+        return _count(
+            self._run(
+                f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {columns} FROM ({query.sql("duckdb")})'
+            )
+        )
+
+    def stage(self, name: str, rows: pa.Table) -> None:
+        """Put rows under a temporary name."""
+        self._con.register("_staged", rows)
+        self._run(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM _staged')
+        self._con.unregister("_staged")
+
+    @contextmanager
+    def workbench(self) -> Iterator[Workbench]:
+        """Give temporary tables in the lake's own connection, so that nothing is copied."""
+        bench = Workbench(self._con)
+        try:
+            yield bench
+        finally:
+            bench.drop()
+
+    def adopt(self, bench: Workbench, name: str) -> None:
+        """Nothing to do: the workbench is in the same connection."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all writes inside visible together, or none of them."""
+        if self._depth:
+            yield
+            return
+        self._con.begin()
+        self._depth = 1
+        try:
+            yield
+            self._commit()
+        except BaseException:
+            # A failed COMMIT has rolled back already, and a second ROLLBACK would hide the first error.
+            if self._depth:
+                self._depth = 0
+                self._con.rollback()
+            raise
+        finally:
+            self._depth = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._con.close()
+
+    def _commit(self) -> None:
+        self._depth = 0
+        try:
+            self._con.commit()
+        except duckdb.Error as error:
+            raise disk_error(error) from error
+
+    def _run(self, text: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._con.execute(text)
+        except duckdb.IOException as error:
+            raise disk_error(error) from error
+
+
+def _count(done: duckdb.DuckDBPyConnection) -> int:
+    row = done.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _open_error(path: Path, error: Exception) -> StoreError:
+    text = str(error)
+    holder = re.search(r"PID (\d+)", text)
+    if "lock" in text.lower():
+        return StoreError(
+            f"workspace {path.parent.parent.name}",
+            value=f"in use by process {holder.group(1)}" if holder else "in use by another process",
+            rule="one process at a time writes a DuckDB lake; nothing was changed",
+            next_step="wait for the other butfor to finish, or stop it, then run the command again",
+        )
+    if "version" in text.lower():
+        return StoreError(
+            f"lake {path.name}",
+            value=text.splitlines()[0],
+            rule="a lake can be opened by the DuckDB that wrote it, or a newer one",
+            next_step="update DuckDB (pip install -U duckdb)",
+        )
+    return StoreError(
+        f"lake {path.name}",
+        value=text.splitlines()[0],
+        rule="the lake is one DuckDB file that this user may read and write",
+        next_step="check the folder's permissions and disk space",
+    )

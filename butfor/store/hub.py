@@ -1,0 +1,231 @@
+"""The hub: what must be exact now, on SQLite or PostgreSQL, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from butfor.model import BadInput, StoreError
+from butfor.store import hub_tables
+
+_TABLES: dict[str, sa.Table] = dict(hub_tables.metadata.tables)
+
+
+class Hub:
+    """Ledgers in one transactional database; opening it brings its tables up to date."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._engine = _engine(url, folder)
+        self.engine = self._engine.dialect.name
+        self._migrate()
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]], *, once: bool = False) -> int:
+        """Insert rows in one transaction; with ``once``, rows whose key is already there are left as they are.
+
+        Returns how many rows are new.
+        """
+        if not rows:
+            return 0
+        target = _TABLES[table]
+        with self._begin() as connection:
+            before = self._total(connection, target) if once else 0
+            connection.execute(self._insert(target, once), [dict(r) for r in rows])
+            return self._total(connection, target) - before if once else len(rows)
+
+    def start(self, table: str, row: Mapping[str, Any]) -> int:
+        """Insert one row and return its number."""
+        with self._begin() as connection:
+            done = connection.execute(_TABLES[table].insert(), dict(row))
+            key = done.inserted_primary_key
+            return int(key[0]) if key else 0
+
+    def update(self, table: str, values: Mapping[str, Any], **where: Any) -> int:
+        """Set values where columns equal; return how many rows changed."""
+        target = _TABLES[table]
+        with self._begin() as connection:
+            return connection.execute(target.update().where(*_equal(target, where)).values(**values)).rowcount
+
+    def rows(self, table: str, *, order: str | None = None, **where: Any) -> list[dict[str, Any]]:
+        """Return rows where columns equal, in the order of a column (default: the primary key)."""
+        target = _TABLES[table]
+        keys = [target.c[order]] if order else list(target.primary_key.columns)
+        with self._begin() as connection:
+            found = connection.execute(sa.select(target).where(*_equal(target, where)).order_by(*keys))
+            return [dict(r) for r in found.mappings()]
+
+    def count(self, table: str, **where: Any) -> int:
+        """Return how many rows there are where columns equal."""
+        target = _TABLES[table]
+        with self._begin() as connection:
+            return self._total(connection, target, *_equal(target, where))
+
+    def close(self) -> None:
+        """Release all connections."""
+        self._engine.dispose()
+
+    def _insert(self, target: sa.Table, once: bool) -> Any:
+        if not once:
+            return target.insert()
+        dialect = postgresql if self.engine == "postgresql" else sqlite
+        return dialect.insert(target).on_conflict_do_nothing()
+
+    @staticmethod
+    def _total(connection: sa.Connection, target: sa.Table, *where: Any) -> int:
+        return int(
+            connection.execute(sa.select(sa.func.count()).select_from(target).where(*where)).scalar_one()
+        )
+
+    def _begin(self) -> _Transaction:
+        return _Transaction(self._engine)
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self._engine.connect() as connection:
+                if self.engine == "sqlite":
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                now = MigrationContext.configure(connection).get_current_revision()
+                newest = ScriptDirectory.from_config(config).get_current_head()
+                if now == newest:
+                    return
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+        except CommandError as error:
+            raise StoreError(
+                "hub",
+                value=str(error),
+                rule="this butfor knows the hub's tables; nothing was changed",
+                next_step="the hub was made by a newer butfor: pip install -U butfor",
+            ) from error
+        except OperationalError as error:
+            raise _unreachable(self._engine.url, error) from error
+
+
+class _Transaction:
+    """A transaction whose database errors say what to do."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._scope = engine.begin()
+
+    def __enter__(self) -> sa.Connection:
+        return self._scope.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._scope.__exit__(*error)
+        except DBAPIError as failed:
+            raise _write_error(failed) from failed
+        if isinstance(error[1], OperationalError):
+            raise _write_error(error[1]) from error[1]
+
+
+def _equal(target: sa.Table, where: Mapping[str, Any]) -> list[Any]:
+    return [target.c[name] == value for name, value in where.items()]
+
+
+def _engine(url: str, folder: Path) -> sa.Engine:
+    if url.startswith("env:"):
+        name = url[4:]
+        if name not in os.environ:
+            raise BadInput(
+                "butfor.yaml: hub",
+                value=url,
+                rule=f"the variable {name} holds the hub's address",
+                next_step=f"export {name}=...",
+            )
+        url = os.environ[name]
+    if url == "sqlite":
+        folder.mkdir(parents=True, exist_ok=True)
+        # A writer waits for another one rather than failing at once.
+        return sa.create_engine(f"sqlite:///{folder / 'hub.db'}", connect_args={"timeout": 30})
+    if url.startswith(("postgresql://", "postgresql+psycopg://")):
+        try:
+            return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        except ModuleNotFoundError as error:
+            raise BadInput(
+                "hub",
+                value="postgresql",
+                rule="a PostgreSQL hub needs psycopg",
+                next_step="pip install 'butfor[postgres]'",
+            ) from error
+    raise BadInput(
+        "butfor.yaml: hub",
+        value=url,
+        rule="a hub is sqlite, postgresql://..., or env:NAME of a variable that holds such an address",
+        next_step="set hub: sqlite to keep it in the workspace folder",
+    )
+
+
+def _unreachable(url: sa.URL, error: Exception) -> StoreError:
+    return StoreError(
+        f"hub {url.render_as_string(hide_password=True)}",
+        value=str(error.__cause__ or error).splitlines()[0],
+        rule="the hub's database answers",
+        next_step="start it, or check host, port, user and disk space",
+    )
+
+
+def _write_error(error: Exception) -> StoreError:
+    return StoreError(
+        "the hub could not be written",
+        value=str(error.__cause__ or error).splitlines()[0],
+        rule="a write is kept whole or not at all; the data from before are as they were",
+        next_step="check disk space and other processes on this workspace, then run the same command again",
+    )
+
+
+def read_sql_table(url: str, table: str) -> Iterable[dict[str, Any]]:
+    """Yield the rows of a table of any database SQLAlchemy can reach, in batches, without changing it.
+
+    Raises BadInput that names what the database holds when the table is not there.
+    """
+    engine = _foreign_engine(url)
+    try:
+        inspector = sa.inspect(engine)
+        names = [*inspector.get_table_names(), *inspector.get_view_names()]
+        schema, _, bare = table.rpartition(".")
+        if not schema and table not in names:
+            raise BadInput(
+                "table",
+                value=table,
+                rule="the table is in the database",
+                next_step="there is: " + ", ".join(sorted(names)),
+            )
+        found = sa.Table(bare, sa.MetaData(), schema=schema or None, autoload_with=engine)
+        with engine.connect().execution_options(yield_per=10_000) as connection:
+            for row in connection.execute(sa.select(found)).mappings():
+                yield dict(row)
+    except DBAPIError as error:
+        raise _unreachable(engine.url, error) from error
+    finally:
+        engine.dispose()
+
+
+def _foreign_engine(url: str) -> sa.Engine:
+    try:
+        made = sa.make_url(url.replace("postgresql://", "postgresql+psycopg://", 1))
+        if made.drivername == "sqlite" and made.database and not Path(made.database).is_file():
+            raise BadInput(
+                "database", value=made.database, rule="the file exists", next_step="check the path in the URL"
+            )
+        return sa.create_engine(made)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        raise BadInput(
+            "database URL",
+            value=url.split("@")[-1],
+            rule="it is an SQLAlchemy URL such as sqlite:///shop.db or postgresql://user@host/db, with its driver installed",
+            next_step=str(error),
+        ) from error

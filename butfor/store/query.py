@@ -1,0 +1,110 @@
+"""Named queries: written once in DuckDB's dialect, bound to values and tables as expressions, never pasted.
+
+A builder decorated with ``@named("profiles.orders")`` returns a SQLGlot expression; calling it gives a
+``Query``. The registry lets the conformance suite see that each named query ran on every engine.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ParamSpec
+
+import msgspec
+import sqlglot
+from sqlglot import exp
+
+P = ParamSpec("P")
+
+REGISTRY: dict[str, Callable[..., Query]] = {}
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A named SQL expression; ``ordered`` when its rows come in a stated order."""
+
+    name: str
+    expression: exp.Expression
+
+    @property
+    def ordered(self) -> bool:
+        """Say whether the rows have a stated order."""
+        return self.expression.args.get("order") is not None
+
+    def sql(self, dialect: str = "duckdb") -> str:
+        """Return the text for one engine."""
+        return self.expression.sql(dialect=dialect)
+
+    def __str__(self) -> str:
+        return f"-- {self.name}\n{self.expression.sql(dialect='duckdb', pretty=True)}"
+
+
+def named(name: str) -> Callable[[Callable[P, exp.Expression]], Callable[P, Query]]:
+    """Register a builder of expressions under a name; the builder then returns a ``Query``."""
+
+    def register(build: Callable[P, exp.Expression]) -> Callable[P, Query]:
+        @functools.wraps(build)
+        def built(*args: P.args, **kwargs: P.kwargs) -> Query:
+            return Query(name, build(*args, **kwargs))
+
+        REGISTRY[name] = built
+        return built
+
+    return register
+
+
+def sql(
+    template: str, tables: Mapping[str, exp.Expression | str] | None = None, **values: Any
+) -> exp.Expression:
+    """Parse ``template`` (DuckDB dialect), put values for its ``:name`` marks, and replace tables by name.
+
+    A value may be a scalar, a list (for ``IN``), None or an expression; a table may be a name or a query.
+    """
+    tree = sqlglot.parse_one(template, dialect="duckdb")
+    tree = tree.transform(lambda node: _bound(node, values))
+    return tree.transform(lambda node: _placed(node, tables or {}))
+
+
+def literal(value: Any) -> exp.Expression:
+    """Return a Python value as an expression that every engine types alike."""
+    if isinstance(value, exp.Expression):
+        return value.copy()
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+    if isinstance(value, float):
+        # A bare 2.5 is DECIMAL in both engines and their decimal arithmetic rounds differently.
+        return exp.cast(exp.Literal.number(repr(value)), "DOUBLE")
+    if isinstance(value, Decimal):
+        return exp.cast(exp.Literal.number(str(value)), "DECIMAL(18,4)")
+    if isinstance(value, (list, tuple)):
+        return exp.Tuple(expressions=[literal(v) for v in value])
+    return exp.convert(value)
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Return a quoted column."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=table)
+
+
+def select(table: str | exp.Expression, columns: Sequence[str]) -> exp.Select:
+    """Return a plain selection of columns."""
+    return exp.select(*[column(c) for c in columns]).from_(table)
+
+
+def _bound(node: exp.Expression, values: Mapping[str, Any]) -> exp.Expression:
+    if isinstance(node, exp.Placeholder) and node.name in values:
+        return literal(values[node.name])
+    return node
+
+
+def _placed(node: exp.Expression, tables: Mapping[str, exp.Expression | str]) -> exp.Expression:
+    if not isinstance(node, exp.Table) or node.name not in tables:
+        return node
+    target = tables[node.name]
+    alias = node.alias or node.name
+    if isinstance(target, str):
+        return exp.alias_(exp.to_table(target), alias, table=True)
+    return exp.alias_(exp.Subquery(this=target.copy()), alias, table=True)

@@ -1,0 +1,200 @@
+"""The lake on Spark Connect: Apache Spark, Databricks or Sail, on the brand's own tables.
+
+Ledgers are appended to. A rebuilt table gets a new name or folder and a row in a manifest, so that a kill
+in the middle of a rebuild leaves the old one in force. With ``warehouse=DIR`` tables are Parquet folders
+that are registered again at each start (Sail keeps its catalog in memory); without it the server's own
+catalog keeps them.
+"""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from butfor.model import BadInput, StoreError
+from butfor.store.query import Query
+from butfor.store.tables import ARROW_TYPES, SPARK_TYPES, Table
+from butfor.store.workbench import Workbench
+
+_MANIFEST = Table(
+    "butfor_manifest", {"name": "text", "physical": "text", "columns": "text", "made_at": "timestamp"}
+)
+
+
+class SparkLake:
+    """A lake behind a Spark Connect server."""
+
+    engine = "spark"
+
+    def __init__(self, url: str, warehouse: str = "", database: str = "butfor") -> None:
+        self._spark = _connect(url)
+        self._warehouse = warehouse.rstrip("/")
+        self._physical: dict[str, str] = {}
+        self._columns: dict[str, dict[str, str]] = {}
+        self._spark.conf.set("spark.sql.session.timeZone", "UTC")
+        self._run(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+        self._spark.catalog.setCurrentDatabase(database)
+        self._create(_MANIFEST.name, dict(_MANIFEST.columns))
+        self._recall()
+
+    def ensure(self, *tables: Table) -> None:
+        """Create tables that are missing; a new column gives the table a new version that holds both."""
+        for table in tables:
+            have = self._columns.get(table.name)
+            if have is None:
+                self._switch(table.name, dict(table.columns), None)
+            elif set(table.columns) - set(have):
+                both = have | {c: t for c, t in table.columns.items() if c not in have}
+                old = ", ".join(
+                    f"`{c}`" if c in have else f"CAST(NULL AS {SPARK_TYPES[t]}) AS `{c}`"
+                    for c, t in both.items()
+                )
+                self._switch(table.name, both, f"SELECT {old} FROM `{table.name}`")
+
+    def tables(self) -> set[str]:
+        """Return the names of all tables."""
+        return set(self._physical)
+
+    def fetch(self, query: Query) -> pa.Table:
+        """Return the rows of a query; times come back as UTC without a zone."""
+        return _without_zone(self._run(query.sql("spark")).toArrow())
+
+    def insert(self, name: str, query: Query) -> int:
+        """Append the rows of a query to a table, by column name."""
+        self._run(query.sql("spark")).createOrReplaceTempView("_inserted")
+        given = set(self._spark.table("_inserted").columns)
+        columns = ", ".join(_cast(c, t, c in given) for c, t in self._columns[name].items())
+        before = self._count(name)
+        self._run(f"INSERT INTO `{self._physical[name]}` SELECT {columns} FROM _inserted")
+        return self._count(name) - before
+
+    def rebuild(self, table: Table, query: Query) -> int:
+        """Replace a derived table by the rows of a query."""
+        columns = ", ".join(_cast(c, t, True) for c, t in table.columns.items())
+        self._switch(table.name, dict(table.columns), f"SELECT {columns} FROM ({query.sql('spark')})")
+        return self._count(table.name)
+
+    def stage(self, name: str, rows: pa.Table) -> None:
+        """Put rows under a temporary name."""
+        zoned = [
+            pa.field(
+                f.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(f.type) else _plain(f.type)
+            )
+            for f in rows.schema
+        ]
+        self._spark.createDataFrame(rows.cast(pa.schema(zoned))).createOrReplaceTempView(name)
+
+    @contextmanager
+    def workbench(self) -> Iterator[Workbench]:
+        """Give a scratch DuckDB in memory."""
+        with duckdb.connect(":memory:") as connection:
+            yield Workbench(connection)
+
+    def adopt(self, bench: Workbench, name: str) -> None:
+        """Send a table of the workbench to the server."""
+        self.stage(name, bench.rows(f'SELECT * FROM "{name}"'))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Spark has no transactions over tables; writes are ordered so that repeating them heals a kill."""
+        yield
+
+    def close(self) -> None:
+        """Leave the session."""
+        self._spark.stop()
+
+    def _switch(self, name: str, columns: dict[str, str], query: str | None) -> None:
+        physical = f"{name}__{uuid.uuid4().hex[:12]}"
+        self._create(physical, columns)
+        if query:
+            self._run(f"INSERT INTO `{physical}` {query}")
+        declared = ",".join(f"{c}:{t}" for c, t in columns.items())
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        self._run(
+            f"INSERT INTO `{_MANIFEST.name}` SELECT '{name}', '{physical}', '{declared}', CAST('{now}' AS TIMESTAMP)"
+        )
+        self._point(name, physical, columns)
+
+    def _create(self, physical: str, columns: dict[str, str]) -> None:
+        typed = ", ".join(f"`{c}` {SPARK_TYPES[t]}" for c, t in columns.items())
+        where = f" LOCATION '{self._warehouse}/{physical}'" if self._warehouse else ""
+        self._run(f"CREATE TABLE IF NOT EXISTS `{physical}` ({typed}) USING parquet{where}")
+
+    def _recall(self) -> None:
+        rows = (
+            self._run(f"SELECT name, physical, columns FROM `{_MANIFEST.name}` ORDER BY made_at")
+            .toArrow()
+            .to_pylist()
+        )
+        for row in {r["name"]: r for r in rows}.values():
+            columns = dict(part.split(":") for part in row["columns"].split(","))
+            self._create(row["physical"], columns)
+            self._point(row["name"], row["physical"], columns)
+
+    def _point(self, name: str, physical: str, columns: dict[str, str]) -> None:
+        self._physical[name], self._columns[name] = physical, columns
+        self._run(f"CREATE OR REPLACE TEMPORARY VIEW `{name}` AS SELECT * FROM `{physical}`")
+
+    def _count(self, name: str) -> int:
+        return int(self._run(f"SELECT count(*) AS n FROM `{self._physical[name]}`").toArrow()["n"][0].as_py())
+
+    def _run(self, text: str) -> Any:
+        try:
+            return self._spark.sql(text)
+        except Exception as error:
+            if "ConnectException" in type(error).__name__ or "UNAVAILABLE" in str(error):
+                raise _unreachable("the Spark Connect server", error) from error
+            raise
+
+
+def _connect(url: str) -> Any:
+    try:
+        # The thin client warns about the age of pandas, which butfor does not use.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise BadInput(
+            "lake",
+            value=url,
+            rule="a Spark lake needs the Spark Connect client",
+            next_step="pip install 'butfor[spark]'",
+        ) from error
+    try:
+        session = SparkSession.builder.remote(url).create()
+        session.sql("SELECT 1").collect()
+    except Exception as error:
+        raise _unreachable(url, error) from error
+    return session
+
+
+def _unreachable(thing: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"lake {thing}",
+        value=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        rule="the Spark Connect server answers",
+        next_step="start it, check host and port, then run the command again; loads repeat safely",
+    )
+
+
+def _cast(name: str, kind: str, given: bool) -> str:
+    return f"CAST({f'`{name}`' if given else 'NULL'} AS {SPARK_TYPES[kind]}) AS `{name}`"
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_large_string(kind) or pa.types.is_dictionary(kind) else kind
+
+
+def _without_zone(rows: pa.Table) -> pa.Table:
+    fields = [
+        pa.field(f.name, ARROW_TYPES["timestamp"] if pa.types.is_timestamp(f.type) else f.type)
+        for f in rows.schema
+    ]
+    return rows.cast(pa.schema(fields))
