@@ -62,7 +62,7 @@ class Reading(Part, frozen=True, kw_only=True):
 
 
 class Column(Part, frozen=True, kw_only=True):
-    """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event``, ``arm`` or ``ignore``."""
+    """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event`` or ``ignore``."""
 
     to: str
     clean: Literal["none", "whole_number", "email", "phone", "upper"] = "none"
@@ -95,7 +95,12 @@ class Cost(Part, frozen=True, kw_only=True):
 
 
 class Source(Definition, tag="source", frozen=True, kw_only=True):
-    """A system that delivers rows, and what each of its columns means."""
+    """A system that delivers rows, and what each of its columns means.
+
+    ``account`` is the column whose value is this system's own key of a customer. ``key`` names the columns
+    that tell rows apart; without it rows are told apart by their whole content, and equal rows of one
+    delivery are separate rows.
+    """
 
     label: str
     connector: Literal["csv", "parquet", "jsonl", "excel", "sql"]
@@ -103,6 +108,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     read: Reading = Reading()
     columns: dict[str, str | Column]
     account: str | None = None
+    key: list[str] = []
     event: str | None = None
     time_zone: str = "UTC"
     currency: str | None = None
@@ -395,6 +401,7 @@ class Experiment(Definition, tag="experiment", frozen=True, kw_only=True):
     salt: str = ""
     multiplicity: Literal["holm", "bonferroni", "none"] = "holm"
     assignment: Literal["drawn", "imported"] = "drawn"
+    arm_attribute: str | None = None
     policies: dict[str, Policy] = {}
 
 

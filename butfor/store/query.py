@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 import msgspec
 import sqlglot
@@ -61,9 +61,9 @@ def sql(
 
     A value may be a scalar, a list (for ``IN``), None or an expression; a table may be a name or a query.
     """
-    tree = sqlglot.parse_one(template, dialect="duckdb")
+    tree: Any = sqlglot.parse_one(template, dialect="duckdb")
     tree = tree.transform(lambda node: _bound(node, values))
-    return tree.transform(lambda node: _placed(node, tables or {}))
+    return cast(exp.Expression, tree.transform(lambda node: _placed(node, tables or {})))
 
 
 def literal(value: Any) -> exp.Expression:
@@ -71,17 +71,18 @@ def literal(value: Any) -> exp.Expression:
     if isinstance(value, exp.Expression):
         return value.copy()
     if isinstance(value, datetime):
-        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+        return cast(exp.Expression, exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP"))
     if isinstance(value, date):
-        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+        return cast(exp.Expression, exp.cast(exp.Literal.string(value.isoformat()), "DATE"))
     if isinstance(value, float):
         # A bare 2.5 is DECIMAL in both engines and their decimal arithmetic rounds differently.
-        return exp.cast(exp.Literal.number(repr(value)), "DOUBLE")
+        return cast(exp.Expression, exp.cast(exp.Literal.number(repr(value)), "DOUBLE"))
     if isinstance(value, Decimal):
-        return exp.cast(exp.Literal.number(str(value)), "DECIMAL(18,4)")
+        return cast(exp.Expression, exp.cast(exp.Literal.number(str(value)), "DECIMAL(18,4)"))
     if isinstance(value, (list, tuple)):
         return exp.Tuple(expressions=[literal(v) for v in value])
-    return exp.convert(value)
+    converted: Any = exp.convert(value)
+    return cast(exp.Expression, converted)
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -104,7 +105,5 @@ def _placed(node: exp.Expression, tables: Mapping[str, exp.Expression | str]) ->
     if not isinstance(node, exp.Table) or node.name not in tables:
         return node
     target = tables[node.name]
-    alias = node.alias or node.name
-    if isinstance(target, str):
-        return exp.alias_(exp.to_table(target), alias, table=True)
-    return exp.alias_(exp.Subquery(this=target.copy()), alias, table=True)
+    source: Any = exp.to_table(target) if isinstance(target, str) else exp.Subquery(this=target.copy())
+    return cast(exp.Expression, exp.alias_(source, node.alias or node.name, table=True))

@@ -90,10 +90,10 @@ def _source(plan: Plan, source: Source) -> Iterator[Finding]:
             yield from _one_of(source, path, f"property of {own}", name, list(event.properties))
         elif head == "product" and event:
             yield from _one_of(source, path, f"product property of {own}", name, list(event.products))
-        elif head not in ("id", "person", "event", "product", "time", "arm", "ignore"):
+        elif head not in ("id", "person", "event", "product", "time", "ignore"):
             yield Finding(
                 source, path, f"target {target!r} is unknown",
-                "use id.X, person.X, event.X, product.X, time, event, arm or ignore",
+                "use id.X, person.X, event.X, product.X, time, event or ignore",
             )  # fmt: skip
 
 
@@ -155,6 +155,10 @@ def _experiment(plan: Plan, experiment: Experiment) -> Iterator[Finding]:
         yield from _known(plan, experiment, f"guardrails.{i}", Metric, name)
     if experiment.hypothesis:
         yield from _known(plan, experiment, "hypothesis.metric", Metric, experiment.hypothesis.metric)
+    if experiment.arm_attribute:
+        yield from _one_of(
+            experiment, "arm_attribute", "attribute term", experiment.arm_attribute, _terms(plan, "attribute")
+        )
     for name, policy in experiment.policies.items():
         yield from _known(plan, experiment, f"policies.{name}.metric", Metric, policy.metric)
         for i, case in enumerate(policy.cases):

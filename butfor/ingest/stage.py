@@ -1,0 +1,192 @@
+"""Type and check the rows of a delivery in the workbench: table ``raw`` becomes table ``staged``.
+
+A staged row has an id that is the same whenever the same row is delivered again, typed values, and
+``fault``, the number of the first check it fails (NULL when it may enter the lake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from butfor.ingest.cells import cleaned, filled, ident, joined, text, typed
+from butfor.ingest.deliveries import Delivery, list_path
+from butfor.plan import Plan
+from butfor.plan.kinds import Column, Property, Source, Term
+from butfor.store import Workbench
+
+# Clocks of tills and servers differ a little; a day covers that and time zones read wrongly.
+FUTURE = timedelta(days=1)
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A mapped column: where it comes from, what it becomes, and its SQL as cleaned text and as typed value."""
+
+    column: str
+    target: str
+    name: str
+    kind: str
+    required: bool
+    raw: str
+    value: str
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A reason to quarantine a row, and the SQL condition that finds it."""
+
+    reason: str
+    field: str
+    condition: str
+
+
+class Staging(msgspec.Struct, frozen=True):
+    """What staging a source means: its fields, its checks, and the event terms its rows may become."""
+
+    source: Source
+    fields: list[Field]
+    checks: list[Check]
+    terms: list[Term]
+
+    def named(self, head: str) -> list[Field]:
+        """Return the fields whose target starts with ``head`` (such as ``event.``)."""
+        return [f for f in self.fields if f.target.startswith(head)]
+
+
+def plan_staging(plan: Plan, source: Source, now: datetime) -> Staging:
+    """Decide fields, checks and terms of a source; pure, reads no data."""
+    terms = possible_terms(plan, source)
+    fields = [f for f in _fields(plan, source, terms) if not list_path(f.column)]
+    return Staging(source, fields, list(_checks(source, fields, terms, now)), terms)
+
+
+def possible_terms(plan: Plan, source: Source) -> list[Term]:
+    """Return the event terms that rows of a source may become."""
+    names = [source.event] if source.event else []
+    for column in source.columns.values():
+        if isinstance(column, Column) and column.to == "event":
+            names += list(column.values.values())
+    if source.grain == "order_line" and source.returns.when != "never":
+        names.append(source.returns.event)
+    return [plan.get(Term, name) for name in dict.fromkeys(names)]
+
+
+def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
+    """Make the table ``staged`` from ``raw``."""
+    source = staging.source
+    keys = source.key or [f.column for f in staging.fields] + sorted(
+        {c.split("[].")[0] for c in source.columns if "[]." in c}
+    )
+    parts = [f"md5({joined([ident(k) for k in keys])}) AS content", f"{_term(staging)} AS term"]
+    parts += [f"{f.value} AS {ident(f.name)}" for f in staging.fields]
+    parts += [f"{_fault(staging.checks)} AS fault", f"{_account(staging)} AS account_key"]
+    lists = sorted({c.split("[].")[0] for c in source.columns if "[]." in c})
+    parts += [ident(c) for c in lists]
+    bench.make("typed", f"SELECT row_no, {', '.join(parts)} FROM raw")
+    # Equal rows of one delivery are separate sales: the n-th of them gets its own id, the same each time.
+    again = "1" if source.key else "row_number() OVER (PARTITION BY content ORDER BY row_no)"
+    row_id = f"CAST(md5(concat({text(source.id)}, chr(31), content, chr(31), {again})) AS UUID)"
+    account = f"CASE WHEN account_key IS NOT NULL THEN CAST(md5(concat({text(source.id)}, chr(31), account_key)) AS UUID) END"
+    first = "row_number() OVER (PARTITION BY content ORDER BY row_no) = 1" if source.key else "true"
+    bench.make(
+        "staged", f"SELECT *, {row_id} AS row_id, {account} AS account_id, {first} AS is_first FROM typed"
+    )
+
+
+def _fields(plan: Plan, source: Source, terms: list[Term]) -> Iterator[Field]:
+    for name, how in source.columns.items():
+        column = how if isinstance(how, Column) else Column(to=how)
+        head, _, tail = column.to.partition(".")
+        if head == "ignore":
+            continue
+        prop = _property(plan, terms, head, tail)
+        raw = cleaned(ident(name), column)
+        value = _known_values(raw, column) if head == "event" and not tail else typed(raw, prop.type, source)
+        yield Field(name, column.to, f"{head}_{tail}" if tail else head, prop.type, prop.required, raw, value)
+
+
+def _known_values(raw: str, column: Column) -> str:
+    cases = " ".join(f"WHEN {text(k)} THEN {text(v)}" for k, v in column.values.items())
+    return f"CASE {raw} {cases} END"
+
+
+def _property(plan: Plan, terms: list[Term], head: str, tail: str) -> Property:
+    if head == "time":
+        return Property(type="timestamp", required=True)
+    if head == "person":
+        return Property(type=plan.get(Term, tail).type or "text")
+    if head in ("event", "product") and tail:
+        found = [getattr(t, "properties" if head == "event" else "products").get(tail) for t in terms]
+        return next((p for p in found if p), Property(type="text"))
+    return Property(type="text", required=head == "event")
+
+
+def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetime) -> Iterator[Check]:
+    for f in fields:
+        needed = f.required or f.target in ("product.quantity", "product.price")
+        optional_time = f.target == "time" and source.grain == "person"
+        if needed and not optional_time:
+            yield Check(f"missing {f.target.split('.')[-1]}", f.column, f"({f.raw}) IS NULL")
+        if f.target == "event":
+            yield Check("unknown event", f.column, f"({f.value}) IS NULL")
+        elif f.kind != "text":
+            yield Check(
+                f"bad type: {f.target.split('.')[-1]} is no {f.kind}",
+                f.column,
+                f"({f.raw}) IS NOT NULL AND ({f.value}) IS NULL",
+            )
+        if f.target == "time":
+            limit = (now + FUTURE).strftime("%Y-%m-%d %H:%M:%S")
+            yield Check("future time", f.column, f"({f.value}) > TIMESTAMP '{limit}'")
+    if source.grain == "person" and source.account != "row_number":
+        yield Check("missing identifier", source.account or "", f"({_key(source, fields)}) IS NULL")
+
+
+def _fault(checks: list[Check]) -> str:
+    cases = " ".join(f"WHEN {c.condition} THEN {i}" for i, c in enumerate(checks))
+    return f"CASE {cases} END" if cases else "CAST(NULL AS INTEGER)"
+
+
+def _account(staging: Staging) -> str:
+    return (
+        "CAST(row_no AS VARCHAR)"
+        if staging.source.account == "row_number"
+        else _key(staging.source, staging.fields)
+    )
+
+
+def _key(source: Source, fields: list[Field]) -> str:
+    named = [f for f in fields if f.column == source.account] or [
+        f for f in fields if f.target.startswith("id.")
+    ]
+    return named[0].raw if named else "CAST(NULL AS VARCHAR)"
+
+
+def _term(staging: Staging) -> str:
+    source = staging.source
+    kind = next((f for f in staging.fields if f.target == "event"), None)
+    sale = kind.value if kind else text(source.event) if source.event else "CAST(NULL AS VARCHAR)"
+    if source.grain != "order_line" or source.returns.when == "never":
+        return sale
+    by = {f.target: f.value for f in staging.fields}
+    quantity, price = f"coalesce({by['product.quantity']}, 0)", f"coalesce({by['product.price']}, 0)"
+    back = {
+        "negative_quantity": f"{quantity} < 0",
+        "negative_amount": f"{quantity} * {price} < 0",
+        "negative_either": f"{quantity} < 0 OR {price} < 0",
+    }[source.returns.when]
+    return f"CASE WHEN {back} THEN {text(source.returns.event)} ELSE {sale} END"
+
+
+def unplanned(staging: Staging, delivery: Delivery) -> list[str]:
+    """Return the columns of a delivery that its source does not mention."""
+    tops = {c.split("[].")[0] for c in staging.source.columns} | {
+        c.split(".")[0] for c in staging.source.columns
+    }
+    return [c for c in delivery.columns if c not in staging.source.columns and c not in tops]
+
+
+def said(column: str) -> str:
+    """Return SQL that holds where a column says something."""
+    return f"{filled(ident(column))} IS NOT NULL"

@@ -1,0 +1,61 @@
+"""The tables that events, accounts and quarantined rows live in, made from the plan."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from butfor.plan import Plan
+from butfor.plan.kinds import Term
+from butfor.store import Logical, Table
+
+ACCOUNT = Table("account", {"account_id": "uuid", "source": "text", "account_key": "text"})
+IDENTIFIER = Table("identifier", {"account_id": "uuid", "term": "text", "val": "text"})
+QUARANTINE = Table(
+    "quarantine",
+    {
+        "row_id": "uuid", "load_id": "integer", "source": "text", "row_no": "integer", "reason": "text",
+        "field": "text", "val": "text", "raw": "text",
+    },
+)  # fmt: skip
+
+_EVENT: dict[str, Logical] = {
+    "event_id": "uuid",
+    "part": "integer",
+    "account_id": "uuid",
+    "source": "text",
+    "occurred_at": "timestamp",
+    "load_id": "integer",
+}
+_ATTRIBUTE: dict[str, Logical] = {
+    "row_id": "uuid", "account_id": "uuid", "source": "text", "seen_at": "timestamp", "load_id": "integer",
+}  # fmt: skip
+_LINE: dict[str, Logical] = {"row_id": "uuid", "event_id": "uuid", "load_id": "integer"}
+
+
+def event_table(term: Term) -> Table:
+    """Return the table of an event term.
+
+    An event whose lines arrive in several deliveries has one row per delivery that changed it: ``part`` 0 is
+    the first, later parts hold what was added to ``total``. So sums are sums, and counts count part 0.
+    """
+    props = {name: cast(Logical, p.type) for name, p in term.properties.items()}
+    return Table(f"ev_{term.id}", _EVENT | props)
+
+
+def line_table(term: Term) -> Table:
+    """Return the child table of an event's products; ``amount`` is quantity times price."""
+    props = {name: cast(Logical, p.type) for name, p in term.products.items()}
+    return Table(f"ev_{term.id}__products", _LINE | props | {"amount": "money"})
+
+
+def attribute_table(plan: Plan) -> Table:
+    """Return the table of personal attributes: one row per delivered record, typed by the plan."""
+    terms = {t.id: cast(Logical, t.type or "text") for t in plan.all(Term) if t.what == "attribute"}
+    return Table("attribute", _ATTRIBUTE | terms)
+
+
+def all_tables(plan: Plan) -> list[Table]:
+    """Return every table that loading may write to."""
+    events = [t for t in plan.all(Term) if t.what == "event"]
+    lines = [line_table(t) for t in events if t.products]
+    return [ACCOUNT, IDENTIFIER, QUARANTINE, attribute_table(plan), *map(event_table, events), *lines]
