@@ -12,7 +12,7 @@ from butfor.simulate.catalogue import Catalogue, make_catalogue
 from butfor.simulate.clock import DAY, Clock, make_clock, stream
 from butfor.simulate.people import Habits, Persons, draw_habits, draw_persons
 from butfor.simulate.settings import ShopSettings
-from butfor.simulate.text import Array, glue, scrambled
+from butfor.simulate.text import Array, choose, glue, scrambled
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,14 @@ def card_numbers(person: Array) -> pa.Array:
     return glue("2900", scrambled(person, 8))
 
 
-def webshop_numbers(bought: Purchases) -> pa.Array:
-    """Write the webshop's customer number of each order: the account's, or a fresh one for a guest."""
-    own = glue("W", scrambled(bought.person, 8))
-    fresh = glue("G", scrambled(bought.serial, 9))
-    return pa.compute.if_else(pa.array(bought.guest), fresh, own)
+def own_numbers(person: Array) -> pa.Array:
+    """Write the webshop customer number of people's own accounts."""
+    return glue("W", scrambled(person, 8))
+
+
+def webshop_numbers(person: Array, guest: Array, serial: Array) -> pa.Array:
+    """Write the customer number of web orders: the person's own, or a fresh one for a guest's order."""
+    return choose(guest.astype(np.int8), own_numbers(person), glue("G", scrambled(serial, 9)))
 
 
 def device_numbers(device: Array) -> pa.Array:
