@@ -40,7 +40,9 @@ class _Sessions:
     in_cart: Array
 
 
-def draw_visits(rng: np.random.Generator, world: World, bought: Purchases, since: float, until: float) -> Visits:
+def draw_visits(
+    rng: np.random.Generator, world: World, bought: Purchases, since: float, until: float
+) -> Visits:
     """Draw the events of days [since, until): those around the web orders of ``bought``, and mere visits."""
     start, stop = ((world.clock.first + int(day)) * DAY for day in (since, until))
     ordered = select(bought, bought.web & (bought.at >= start) & (bought.at < stop))
@@ -63,7 +65,9 @@ def _mere_visits(rng: np.random.Generator, world: World, since: float, until: fl
     at = world.clock.second(day) + times_of_day(rng, np.ones(person.size, bool))
     session = np.repeat(np.arange(person.size, dtype=np.int32), rng.poisson(1.5, person.size))
     sku = world.goods.draw(rng, draw_categories(rng, world.habits, person[session]))
-    return _Sessions(person, at, rng.random(person.size) < 0.35, session, sku, rng.random(session.size) < 0.12)
+    return _Sessions(
+        person, at, rng.random(person.size) < 0.35, session, sku, rng.random(session.size) < 0.12
+    )
 
 
 def _events(rng: np.random.Generator, world: World, one: _Sessions, two: _Sessions) -> Visits:

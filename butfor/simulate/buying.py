@@ -133,7 +133,9 @@ def select(bought: Purchases, orders: Array, lines: Array | None = None) -> Purc
 def joined(one: Purchases, two: Purchases) -> Purchases:
     """Put two sets of purchases together, sorted by time."""
     shifted = replace(two, order=two.order + one.person.size)
-    both = {f.name: np.concatenate([getattr(one, f.name), getattr(shifted, f.name)]) for f in fields(Purchases)}
+    both = {
+        f.name: np.concatenate([getattr(one, f.name), getattr(shifted, f.name)]) for f in fields(Purchases)
+    }
     rank = np.argsort(both["at"], kind="stable")
     place = np.empty(rank.size, np.int32)
     place[rank] = np.arange(rank.size)

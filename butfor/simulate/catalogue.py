@@ -48,4 +48,6 @@ def make_catalogue(rng: np.random.Generator) -> Catalogue:
     share = weight / weight.sum(axis=1, keepdims=True)
     steps = (np.cumsum(share, axis=1) + np.arange(6)[:, None]).ravel()
     skus = [f"{CATEGORIES[c][:2].upper()}-{1000 + i}" for i, c in enumerate(category)]
-    return Catalogue(skus, names, category, np.round(euros * 10).astype(np.int64) * 10 - 1, share.ravel(), steps)
+    return Catalogue(
+        skus, names, category, np.round(euros * 10).astype(np.int64) * 10 - 1, share.ravel(), steps
+    )

@@ -59,7 +59,9 @@ def make_clock(ends: date, days: int) -> Clock:
     return Clock(first, days, grid, np.concatenate([[0.0], np.cumsum(weights)]))
 
 
-def arrivals(rng: np.random.Generator, clock: Clock, rate: Array, start: Array, stop: Array) -> tuple[Array, Array]:
+def arrivals(
+    rng: np.random.Generator, clock: Clock, rate: Array, start: Array, stop: Array
+) -> tuple[Array, Array]:
     """Draw Poisson arrivals that follow the shop's rhythm.
 
     Args:
@@ -88,9 +90,11 @@ def offset_hours(local: Array) -> Array:
 
 def utc(local: Array) -> Array:
     """Turn local seconds of Europe/Berlin into UTC seconds."""
-    return local - offset_hours(local) * 3600
+    seconds: Array = local - offset_hours(local) * 3600
+    return seconds
 
 
 def _last_sunday(year: Array, month: int) -> Array:
     last = (year.astype("datetime64[M]") + month).astype("datetime64[D]").astype(np.int64) - 1
-    return last - (last + 4) % 7
+    sunday: Array = last - (last + 4) % 7
+    return sunday

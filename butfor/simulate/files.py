@@ -23,6 +23,7 @@ from butfor.simulate.records import Records
 from butfor.simulate.text import (
     CHUNK,
     Array,
+    blank,
     choose,
     digits,
     filled,
@@ -40,13 +41,13 @@ from butfor.simulate.world import World, card_numbers, device_numbers, own_numbe
 
 TILL_HEADER = "receipt_no;line_no;store;sold_at;card_no;sku;product;category;qty;unit_price\n"
 WEB_SCHEMA = pa.schema([
-    ("event_id", pa.string()), ("device_id", pa.string()), ("customer_id", pa.string()), ("type", pa.string()),
-    ("sku", pa.string()), ("category", pa.string()), ("at", pa.timestamp("us", "UTC")),
+    ("event_id", pa.string()), ("device_id", pa.string()), ("customer_id", pa.string()),
+    ("type", pa.string()), ("sku", pa.string()), ("category", pa.string()), ("at", pa.timestamp("us", "UTC")),
 ])  # fmt: skip
 
 
 def write_till(path: Path, world: World, bought: Purchases, papers: Documents, numbered: int) -> Path:
-    """Write receipt lines: semicolons, decimal comma, dd.mm.yyyy HH:MM, gzip; numbers go on after ``numbered``."""
+    """Write receipt lines: semicolons, decimal comma, dd.mm.yyyy HH:MM, gzip; numbers go on."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
         file = cast(IO[bytes], packed)
         write_lines(file, TILL_HEADER, _till_lines(world, bought, papers, numbered))
@@ -59,13 +60,14 @@ def _till_lines(world: World, bought: Purchases, papers: Documents, numbered: in
         document, line = papers.document[part], papers.line[part]
         order = papers.order[document]
         refund = papers.refund[document]
-        card = choose(bought.carded[order].astype(np.int8), pick(("",), order * 0), card_numbers(bought.person[order]))
+        card = filled(blank(card_numbers(bought.person[order]), ~bought.carded[order]))
         product = bought.sku[line]
         yield glue(
             pick(("", "R"), refund.astype(np.int8)), digits(numbered + document + 1, 9), ";",
             number(papers.position[part]), ";", pick(STORES, _store(bought.person[order])), ";",
-            stamp(papers.at[document], "%d.%m.%Y %H:%M"), ";", card, ";", _goods_text(goods, product), ";",
-            number(np.where(refund, -1, 1) * bought.quantity[line]), ";", money(goods.price[product], ","), "\n",
+            stamp(papers.at[document], "%d.%m.%Y %H:%M"), ";", card, ";",
+            _goods_text(goods, product), ";", number(np.where(refund, -1, 1) * bought.quantity[line]), ";",
+            money(goods.price[product], ","), "\n",
         )  # fmt: skip
 
 
@@ -94,6 +96,7 @@ def _web_orders(world: World, bought: Purchases, papers: Documents, numbered: in
     person = pa.array(bought.person[order])
     lines = slice(papers.starts[part.start], papers.starts[part.stop])
     document = papers.document[lines] - part.start
+    starts = papers.starts[part.start : part.stop + 1]
     product, quantity = bought.sku[papers.line[lines]], bought.quantity[papers.line[lines]]
     quantity = np.where(refund[document], -1, 1) * quantity
     total = np.bincount(document, world.goods.price[product] * quantity, order.size).astype(np.int64)
@@ -106,7 +109,7 @@ def _web_orders(world: World, bought: Purchases, papers: Documents, numbered: in
         '","email":', json_text(web_emails(world, bought.person[order])),
         ',"phone":', json_text(glue("+49", phone)),
         ',"currency":"EUR","total":', money(total, "."),
-        ',"products":[', _products(world.goods, product, quantity, papers.starts[part.start : part.stop + 1]), "]}\n",
+        ',"products":[', _products(world.goods, product, quantity, starts), "]}\n",
     )  # fmt: skip
 
 
@@ -138,7 +141,10 @@ def web_emails(world: World, person: Array) -> pa.Array:
 def write_csv(path: Path, table: pa.Table, separator: str, encoding: str) -> Path:
     """Write text columns as they are; the words that need quotes hold them already."""
     columns = [filled(c.combine_chunks()) for c in table.columns]
-    parts = (_joined([c.slice(s.start, s.stop - s.start) for c in columns], separator) for s in slices(table.num_rows))
+    parts = (
+        _joined([c.slice(s.start, s.stop - s.start) for c in columns], separator)
+        for s in slices(table.num_rows)
+    )
     with path.open("wb") as file:
         write_lines(file, separator.join(table.column_names) + "\n", parts, encoding)
     return path
@@ -192,8 +198,9 @@ def _web_table(world: World, visits: Visits, prefix: str, part: slice) -> pa.Tab
     category = pa.array([CATEGORIES[c] for c in world.goods.category])
     customer = pc.if_else(pa.array(visits.logged_in[part]), own_numbers(person), None)
     columns = [
-        glue(prefix, digits(np.arange(part.start, part.stop), 9)), device_numbers(visits.device[part]), customer,
-        pick(browsing.TYPES, visits.kind[part]), pa.array(world.goods.sku).take(shown), category.take(shown),
+        glue(prefix, digits(np.arange(part.start, part.stop), 9)), device_numbers(visits.device[part]),
+        customer, pick(browsing.TYPES, visits.kind[part]), pa.array(world.goods.sku).take(shown),
+        category.take(shown),
         pa.array(visits.at[part] * 1_000_000, pa.timestamp("us", "UTC")),
     ]  # fmt: skip
     return pa.Table.from_arrays(columns, schema=WEB_SCHEMA)

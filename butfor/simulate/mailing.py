@@ -70,11 +70,15 @@ def past_newsletters(world: World, records: Records) -> Mails:
         part = draw_events(rng, row, real[row], (world.clock.first + day) * DAY + 8 * 3600, index)
         listed[part[0][np.isin(part[1], (BOUNCE, UNSUBSCRIBE))]] = False
         sent.append(part)
-    names = [_name(settings.ends, settings.days - day) for day in _send_days(settings.days, settings.newsletters)]
+    names = [
+        _name(settings.ends, settings.days - day) for day in _send_days(settings.days, settings.newsletters)
+    ]
     return _collected(addresses, person, names, sent)
 
 
-def one_message(rng: np.random.Generator, addresses: pa.Array, person: Array, sure: Array, local: int) -> Mails:
+def one_message(
+    rng: np.random.Generator, addresses: pa.Array, person: Array, sure: Array, local: int
+) -> Mails:
     """Send one message to every address at local second ``local``; addresses of ``sure`` rows click."""
     row = np.arange(len(addresses))
     return _collected(addresses, person, ["win-back"], [draw_events(rng, row, person >= 0, local, 0, sure)])

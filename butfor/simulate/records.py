@@ -67,7 +67,7 @@ def crm_records(world: World) -> Records:
         "first_name": first,
         "last_name": last,
         "email": _crm_emails(rng, world, person, is_second),
-        "phone": blank(written_phone(rng, world.persons.phone.take(pa.array(person))), rng.random(person.size) < 0.12),
+        "phone": _phones(rng, world, person, 0.12),
         "city": pick(CITIES, world.persons.city[person]),
         "birth_date": _birth_dates(rng, world.persons.born[person]),
         "registered_at": day_text(day),
@@ -75,6 +75,11 @@ def crm_records(world: World) -> Records:
         "note": pick(NOTES, _mostly_zero(rng, person.size, len(NOTES))),
     })  # fmt: skip
     return Records(table, person, newsletter)
+
+
+def _phones(rng: np.random.Generator, world: World, person: Array, missing: float) -> pa.Array:
+    phone = written_phone(rng, world.persons.phone.take(pa.array(person)))
+    return blank(phone, rng.random(person.size) < missing)
 
 
 def _mostly_zero(rng: np.random.Generator, size: int, kinds: int) -> Array:
@@ -109,7 +114,8 @@ def _written_names(
     f, s = world.persons.first[person], world.persons.last[person]
     rate, size = world.settings.typo_rate, person.size
     kind = np.where(is_second, rng.integers(0, 5, size), 0)
-    known = slipped(pick(FIRST, f), slip_marks(rng, size, rate)), slipped(pick(LAST, s), slip_marks(rng, size, rate))
+    slips = slip_marks(rng, size, rate), slip_marks(rng, size, rate)
+    known = slipped(pick(FIRST, f), slips[0]), slipped(pick(LAST, s), slips[1])
     bare = pick([plain(w) for w in FIRST], f), pick([plain(w) for w in LAST], s)
     short = pick([f"{w[0]}." for w in FIRST], f), known[1]
     loud = pc.utf8_upper(bare[0]), pc.utf8_upper(bare[1])
@@ -137,7 +143,7 @@ def loyalty_rows(world: World) -> tuple[pa.Table, Array]:
     table = pa.table({
         "card_no": card_numbers(person),
         "email": blank(written_email(rng, used, rate), rng.random(size) < 0.12),
-        "phone": blank(written_phone(rng, world.persons.phone.take(pa.array(person))), rng.random(size) < 0.25),
+        "phone": _phones(rng, world, person, 0.25),
         "first_name": first,
         "last_name": last,
         "joined_at": day_text(world.cards_since[person] // DAY),

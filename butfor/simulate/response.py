@@ -66,7 +66,8 @@ class Window:
 def draw_window(world: World, messages: pa.Table, days: int, seed: int | None) -> Window:
     """Draw the ``days`` after the history; see ``Shop.respond``."""
     if isinstance(days, bool) or not isinstance(days, int) or not 2 <= days <= HORIZON:
-        raise BadInput("response days", value=days, rule=f"a whole number from 2 to {HORIZON}", next_step="use 28")
+        rule = f"a whole number from 2 to {HORIZON}"
+        raise BadInput("response days", value=days, rule=rule, next_step="use 28")
     address, wanted = read_messages(messages)
     person = address_book(world).owner(address)
     level = np.full(world.people, -1)
@@ -79,14 +80,15 @@ def draw_window(world: World, messages: pa.Table, days: int, seed: int | None) -
     extra = select(extra, happens, ~more_lines | (level[extra.person] == PERSONALISED)[extra.order])
     bought = joined(habit, extra)
     caused = np.bincount(extra.person, minlength=world.people) > 0
-    sums = [net_cents(b, world.goods, world.people, since, until, o) for b, o in (
-        (bought, None), (habit, None), (bought, bought.seen),
-    )]  # fmt: skip
+    counted = ((bought, None), (habit, None), (bought, bought.seen))
+    net, without, seen = (net_cents(b, world.goods, world.people, since, until, o) for b, o in counted)
     sent = np.flatnonzero(wanted != NONE)
     owner = person[sent]
-    mails = one_message(stream(root, "campaign"), address.take(pa.array(sent)), owner, caused[owner], since + 6 * 3600)
-    visits = draw_visits(stream(root, "visits after"), world, bought, world.clock.days, world.clock.days + days)
-    return Window(days, bought, level, sums[0], sums[1], sums[2], caused, mails, visits)
+    sure = (owner >= 0) & caused[owner]
+    mails = one_message(stream(root, "campaign"), address.take(pa.array(sent)), owner, sure, since + 6 * 3600)
+    last = world.clock.days + days
+    visits = draw_visits(stream(root, "visits after"), world, bought, world.clock.days, last)
+    return Window(days, bought, level, net, without, seen, caused, mails, visits)
 
 
 def read_messages(messages: pa.Table) -> tuple[pa.Array, Array]:
@@ -101,12 +103,13 @@ def read_messages(messages: pa.Table) -> tuple[pa.Array, Array]:
                 f"messages column {name}", value=messages.column_names, rule="needs columns email and level",
                 next_step="rename the columns of the table passed to respond()",
             )  # fmt: skip
-    index = pc.index_in(messages["level"], value_set=pa.array(LEVELS))
+    index = pc.index_in(messages["level"].cast(pa.string()), value_set=pa.array(LEVELS))
     if index.null_count:
         odd = messages["level"].filter(pc.is_null(index))[0].as_py()
-        raise BadInput("message level", value=odd, rule=f"one of {', '.join(LEVELS)}", next_step="correct the level")
-    table = pa.table({"email": messages["email"].cast(pa.string()), "level": index})
-    best = table.filter(pc.is_valid(table["email"])).group_by("email", use_threads=False).aggregate([("level", "max")])
+        rule = f"one of {', '.join(LEVELS)}"
+        raise BadInput("message level", value=odd, rule=rule, next_step="correct the level column")
+    table = pa.table({"email": messages["email"].cast(pa.string()), "level": index}).drop_null()
+    best = table.group_by("email", use_threads=False).aggregate([("level", "max")])
     return best["email"].combine_chunks(), best["level_max"].to_numpy().astype(np.int64)
 
 
@@ -151,7 +154,8 @@ def _candidates(world: World, root: int, days: int) -> tuple[Purchases, Array, A
     lag = rng.integers(1, days // 2 + 1, who.size) * DAY
     returned_at = np.where(np.bincount(order[back], minlength=who.size) > 0, at + lag, NEVER)
     serial = 500_000_000 + np.arange(who.size)
-    made = Purchases(who, at, returned_at, web, ~web, np.zeros(who.size, bool), serial, order, sku, quantity, back)
+    guest = np.zeros(who.size, bool)
+    made = Purchases(who, at, returned_at, web, ~web, guest, serial, order, sku, quantity, back)
     return made, more, chance
 
 
@@ -159,7 +163,8 @@ def expected_margin(world: World) -> Array:
     """Return the expected margin caused in euros per person and level, shape (people, 3); see the module."""
     line = world.habits.shares() @ world.goods.expected_line() / 100 * (1 - world.settings.return_rate)
     lines = 1 + world.habits.lines[:, None] + np.array([0.0, 0.0, world.settings.personalised_lines])
-    return world.settings.margin_rate * _lifts(world) * line[:, None] * lines
+    euros: Array = world.settings.margin_rate * _lifts(world) * line[:, None] * lines
+    return euros
 
 
 def planted_table(world: World, window: Window) -> dict[str, dict[str, Any]]:

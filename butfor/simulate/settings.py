@@ -13,6 +13,7 @@ SHARES = (
     "return_rate", "anonymous_receipts", "guest_orders", "newsletter_rate", "margin_rate",
     "generic_lift", "personalised_lift",
 )  # fmt: skip
+WHOLE = ("people", "seed", "days", "newsletters")
 BOUNDS: dict[str, tuple[float, float]] = {
     "people": (10, 5_000_000),
     "seed": (0, 2**63 - 1),
@@ -77,16 +78,21 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             BadInput: names the setting, its value, its bounds and what to do.
         """
+        if type(self.ends) is not date:
+            rule = "a datetime.date"
+            raise BadInput(
+                "shop setting ends", value=self.ends, rule=rule, next_step="pass date(2026, 6, 30)"
+            )
         for name, (low, high) in (BOUNDS | dict.fromkeys(SHARES, (0.0, 1.0))).items():
             _check(name, getattr(self, name), low, high)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and low <= value <= high):
+    kind: tuple[type, ...] = (int,) if name in WHOLE else (int, float)
+    if type(value) not in kind or not low <= value <= high:
         raise BadInput(
             f"shop setting {name}",
             value=value,
-            rule=f"a number from {low:g} to {high:g}",
+            rule=f"a {'whole ' if name in WHOLE else ''}number from {low:g} to {high:g}",
             next_step=f"pass ShopSettings({name}=...) inside these bounds",
         )

@@ -134,7 +134,9 @@ class Response:
         before = (self.world.clock.first * DAY, end)
         counts = [make_documents(self.world.history, web, *before).order.size for web in (False, True)]
         dated = (end, end + self.window.days * DAY)
-        return _write_purchases(folder, "_2", self.world, self.window.bought, dated, (counts[0], counts[1])) | {
+        return _write_purchases(
+            folder, "_2", self.world, self.window.bought, dated, (counts[0], counts[1])
+        ) | {
             "email_events": files.write_mails(folder / "email_events_2.jsonl", self.window.mails, "c"),
             "web": files.write_web(folder / "web_2.parquet", self.world, self.window.visits, "ev2"),
         }
@@ -145,7 +147,12 @@ def _dated(bought: Purchases, since: int) -> Array:
 
 
 def _write_purchases(
-    folder: Path, tail: str, world: World, bought: Purchases, dated: tuple[int, int], numbered: tuple[int, int]
+    folder: Path,
+    tail: str,
+    world: World,
+    bought: Purchases,
+    dated: tuple[int, int],
+    numbered: tuple[int, int],
 ) -> dict[str, Path]:
     receipts, orders = (make_documents(bought, web, *dated) for web in (False, True))
     return {

@@ -35,9 +35,13 @@ def digits(values: Array, width: int) -> pa.Array:
     return pc.utf8_lpad(number(values), width, "0")
 
 
-def scrambled(index: Array, width: int) -> pa.Array:
-    """Write distinct indices below 10**width as distinct numbers of ``width`` digits in no visible order."""
-    return digits((index.astype(np.int64) * 73_856_093 + 19_349_663) % 10**width, width)
+def scrambled(index: Array, width: int, key: int) -> pa.Array:
+    """Write distinct indices below 10**width as distinct numbers of ``width`` digits in no visible order.
+
+    ``key`` must have no factor in common with 10; each kind of number has its own, so that the numbers of
+    one person in two systems tell nothing about each other.
+    """
+    return digits((index.astype(np.int64) + 1_000_003) * key % 10**width, width)
 
 
 def money(cents: Array, point: str) -> pa.Array:

@@ -12,7 +12,7 @@ from butfor.simulate.mailing import Mails
 from butfor.simulate.records import Records
 from butfor.simulate.text import Array, blank, glue, grouped, pick
 from butfor.simulate.words import FIRST, LAST
-from butfor.simulate.world import World, card_numbers, device_numbers, own_numbers, record_numbers, webshop_numbers
+from butfor.simulate.world import World, card_numbers, device_numbers, record_numbers, webshop_numbers
 
 
 def truth_table(world: World, records: Records, visits: Visits) -> pa.Table:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import unicodedata
 
-FIRST = tuple(
-    "Anna Lukas Sophie Maximilian Marie Paul Jürgen Käthe Zoë André René François Hélène Noël Björn Søren "
-    "Åsa Mia Emma Leon Finn Jonas Clara Lena Laura Julia Sarah Lisa Katharina Stefan Thomas Andreas Michael "
-    "Peter Wolfgang Klaus Jörg Günther Ursula Renate Monika Petra Sabine Birgit Heike Martina Claudia Susanne "
-    "Nicole Stefanie Melanie Sandra Daniel Sebastian Alexander Tobias Florian Philipp Jan Nils Ole Íñigo José "
-    "María Lucía Begoña Chloé Jérôme Raphaël Inès Margit Dörte Sönke Ümit Aylin Elif Mehmet Giulia Nicolò "
-    "Anna-Maria Hans-Peter Karl-Heinz Eva Ida Frieda Oskar Emil Anton Theo".split()
-)
-LAST = tuple(
-    "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer Richter "
-    "Klein Wolf Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt Werner "
-    "Schmitz Krause Meier Lehmann Schmid Schulze Maier Köhler Herrmann König Walter Mayer Huber Kaiser Fuchs "
-    "Peters Lang Scholz Möller Weiß Jung Hahn Schubert Vogel Friedrich Keller Günther Frank Berger Winkler "
-    "Roth Beck Lorenz Baumann Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus Martin Schumacher "
-    "Krämer Vogt Stein Jäger Otto Sommer Groß Seidel Heinrich Brandt Haas Schreiber Graf Schulte Dietrich "
-    "Ziegler Kuhn Kühn Pohl Engel Horn Busch Bergmann Thomas Voigt Sauer Arnold Wolff Pfeiffer Garçon Peña "
-    "Núñez Lefèvre Søndergaard Åberg Yilmaz Kaya Demir Özdemir Çelik Rossi Esposito Dubois Moreau "
-    "Groß-Bölting Straßburger d'Angelo O'Brien".split()
-)
+_FIRST = """
+Anna Lukas Sophie Maximilian Marie Paul Jürgen Käthe Zoë André René François Hélène Noël Björn Søren
+Åsa Mia Emma Leon Finn Jonas Clara Lena Laura Julia Sarah Lisa Katharina Stefan Thomas Andreas
+Michael Peter Wolfgang Klaus Jörg Günther Ursula Renate Monika Petra Sabine Birgit Heike Martina
+Claudia Susanne Nicole Stefanie Melanie Sandra Daniel Sebastian Alexander Tobias Florian Philipp Jan
+Nils Ole Íñigo José María Lucía Begoña Chloé Jérôme Raphaël Inès Margit Dörte Sönke Ümit Aylin Elif
+Mehmet Giulia Nicolò Anna-Maria Hans-Peter Karl-Heinz Eva Ida Frieda Oskar Emil Anton Theo
+"""
+FIRST = tuple(_FIRST.split())
+_LAST = """
+Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer
+Richter Klein Wolf Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt
+Werner Schmitz Krause Meier Lehmann Schmid Schulze Maier Köhler Herrmann König Walter Mayer Huber
+Kaiser Fuchs Peters Lang Scholz Möller Weiß Jung Hahn Schubert Vogel Friedrich Keller Günther Frank
+Berger Winkler Roth Beck Lorenz Baumann Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus
+Martin Schumacher Krämer Vogt Stein Jäger Otto Sommer Groß Seidel Heinrich Brandt Haas Schreiber
+Graf Schulte Dietrich Ziegler Kuhn Kühn Pohl Engel Horn Busch Bergmann Thomas Voigt Sauer Arnold
+Wolff Pfeiffer Garçon Peña Núñez Lefèvre Søndergaard Åberg Yilmaz Kaya Demir Özdemir Çelik Rossi
+Esposito Dubois Moreau Groß-Bölting Straßburger d'Angelo O'Brien
+"""
+LAST = tuple(_LAST.split())
 CITIES = (
-    "Berlin", "Hamburg", "München", "Köln", "Frankfurt am Main", "Stuttgart", "Düsseldorf", "Leipzig", "Dortmund",
+    "Berlin", "Hamburg", "München", "Köln", "Frankfurt am Main", "Stuttgart", "Düsseldorf", "Leipzig",
+    "Dortmund",
     "Essen", "Bremen", "Dresden", "Hannover", "Nürnberg", "Münster", "Lübeck", "Würzburg", "Göttingen",
     "Freiburg im Breisgau", "Saarbrücken", "BERLIN", "Muenchen", "Koeln", "Hamburg-Altona",
 )  # fmt: skip

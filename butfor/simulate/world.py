@@ -81,24 +81,24 @@ def _first_time(person: Array, at: Array, people: int) -> Array:
 
 def card_numbers(person: Array) -> pa.Array:
     """Write the loyalty card number of people: 12 digits."""
-    return glue("2900", scrambled(person, 8))
+    return glue("2900", scrambled(person, 8, 73_856_093))
 
 
 def own_numbers(person: Array) -> pa.Array:
     """Write the webshop customer number of people's own accounts."""
-    return glue("W", scrambled(person, 8))
+    return glue("W", scrambled(person, 8, 39_916_801))
 
 
 def webshop_numbers(person: Array, guest: Array, serial: Array) -> pa.Array:
     """Write the customer number of web orders: the person's own, or a fresh one for a guest's order."""
-    return choose(guest.astype(np.int8), own_numbers(person), glue("G", scrambled(serial, 9)))
+    return choose(guest.astype(np.int8), own_numbers(person), glue("G", scrambled(serial, 9, 479_001_599)))
 
 
 def device_numbers(device: Array) -> pa.Array:
     """Write browser ids; browser ``i`` below the number of people is a person's first, the rest second."""
-    return glue("dev-", scrambled(device, 9))
+    return glue("dev-", scrambled(device, 9, 674_506_081))
 
 
 def record_numbers(record: Array) -> pa.Array:
     """Write CRM customer numbers."""
-    return glue("K", scrambled(record, 8))
+    return glue("K", scrambled(record, 8, 83_492_791))
