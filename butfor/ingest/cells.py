@@ -12,7 +12,12 @@ from sqlglot import exp
 from butfor.plan.kinds import Column, Source
 
 # What exports write when they mean nothing. A name that equals one of these is lost, which is rarer.
-NULL_LIKE = ("", "null", "none", "nan", "n/a", "na", "nil", "-", "\\n")
+_NULL_WORDS = ("null", "none", "nan", "n/a", "na", "nil", "-", "\\n")
+NULL_LIKE = (
+    "",
+    *(form for w in _NULL_WORDS for form in dict.fromkeys((w, w.upper(), w.capitalize()))),
+    "NaN",
+)
 
 
 def ident(name: str) -> str:
@@ -28,13 +33,15 @@ def text(value: str) -> str:
 def filled(column: str) -> str:
     """Return the trimmed text of a column, NULL where it says nothing."""
     nulls = ", ".join(text(n) for n in NULL_LIKE)
-    # Nearly every cell is longer than a null word; looking at its length first saves lower-casing it.
-    return f"CASE WHEN length({column}) < 5 AND lower(trim({column})) IN ({nulls}) THEN NULL ELSE trim({column}) END"
+    return f"CASE WHEN trim({column}) NOT IN ({nulls}) THEN trim({column}) END"
 
 
 def cleaned(column: str, how: Column | None) -> str:
-    """Return the cleaned text of a column: whole numbers, lower-case e-mails, digits of phones, renamed values."""
-    out = filled(column)
+    """Return the cleaned text of a column: whole numbers, lower-case e-mails, digits of phones, renamed values.
+
+    Words that mean nothing are NULL already: ``raw`` was made without them.
+    """
+    out = f"nullif(trim({column}), '')"
     match how.clean if how else "none":
         case "whole_number":
             out = f"regexp_replace({out}, '\\.0+$', '')"

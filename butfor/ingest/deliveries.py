@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import python_calamine
 
-from butfor.ingest.cells import ident, text
+from butfor.ingest.cells import NULL_LIKE, filled, ident, text
 from butfor.model import BadInput
 from butfor.plan import did_you_mean
 from butfor.plan.kinds import Column, Source
@@ -83,7 +83,9 @@ def _csv(bench: Workbench, source: Source, file: Path) -> Delivery:
         utf8 = stack.enter_context(_as_utf8(file, source.read.encoding or "utf-8"))
         columns = source.read.names or _header(utf8, separator)
         check_columns(source, columns, file.name, separator)
-        rows = bench.read_csv("raw", utf8, columns=columns, separator=separator, header=source.read.header)
+        rows = bench.read_csv(
+            "raw", utf8, columns=columns, separator=separator, header=source.read.header, nulls=NULL_LIKE
+        )
         rejects = bench.rejects()
     return Delivery(rows, list(columns), rejects)
 
@@ -165,7 +167,7 @@ def _jsonl(bench: Workbench, source: Source, file: Path) -> Delivery:
     mapped = list(source.columns)
     lists = sorted({found[0] for c in mapped if (found := list_path(c))})
     plain = [c for c in dict.fromkeys([*mapped, *keys]) if not list_path(c) and c not in lists]
-    parts = [f"json_extract_string(line, {text(_json_path(c))}) AS {ident(c)}" for c in plain]
+    parts = [_named(f"json_extract_string(line, {text(_json_path(c))})", c) for c in plain]
     parts += [f"json_extract(line, {text(_json_path(c))}) AS {ident(c)}" for c in lists]
     rows = bench.make("raw", f"SELECT row_no, {', '.join(parts)} FROM raw_json")
     nested = {c.split(".")[0] for c in mapped if "." in c and not list_path(c)}
@@ -180,11 +182,12 @@ def _parquet(bench: Workbench, source: Source, file: Path) -> Delivery:
     bench.read_parquet("raw_typed", file)
     columns = [c for c in bench.columns("raw_typed") if c != "row_no"]
     check_columns(source, columns, file.name)
-    rows = bench.make(
-        "raw",
-        f"SELECT row_no, {', '.join(f'CAST({ident(c)} AS VARCHAR) AS {ident(c)}' for c in columns)} FROM raw_typed",
-    )
-    return Delivery(rows, columns)
+    parts = [_named(f"CAST({ident(c)} AS VARCHAR)", c) for c in columns]
+    return Delivery(bench.make("raw", f"SELECT row_no, {', '.join(parts)} FROM raw_typed"), columns)
+
+
+def _named(value: str, column: str) -> str:
+    return f"{filled(value)} AS {ident(column)}"
 
 
 def _excel(bench: Workbench, source: Source, file: Path) -> Delivery:
@@ -226,7 +229,7 @@ def read_sheet(file: Path, sheet: str | None) -> tuple[list[str], list[list[str 
 
 def as_text(value: Any) -> str | None:
     """Return a cell's value as the text that a CSV export of it would hold."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and value.strip() in NULL_LIKE):
         return None
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")

@@ -131,7 +131,10 @@ class _Writer:
         table, lines = event_table(term), line_table(term)
         refund = term.role == "refund"
         products = [f.target[8:] for f in self.staging.named("product.") if f.target[8:] in term.products]
-        self.lake.insert(lines.name, write.new_products(term.id, lines.name, self.load_id, products, refund))
+        self.lake.insert(
+            lines.name,
+            write.new_products("staged_lines", term.id, lines.name, self.load_id, products, refund),
+        )
         props = [f.target[6:] for f in self.staging.named("event.") if f.target[6:] in term.properties]
         query = write.orders(term.id, table.name, lines.name, self.source.id, self.load_id, props, refund)
         return self.lake.insert(table.name, query)
@@ -141,7 +144,9 @@ class _Writer:
         if _nested(self.source) and term.products:
             products = [c.to[8:] for c in _nested(self.source).values() if c.to[8:] in term.products]
             lines = line_table(term).name
-            self.lake.insert(lines, write.new_products(term.id, lines, self.load_id, products, refund))
+            self.lake.insert(
+                lines, write.new_products("staged_products", term.id, lines, self.load_id, products, refund)
+            )
         props = [f.target[6:] for f in self.staging.named("event.") if f.target[6:] in term.properties]
         name = event_table(term).name
         return self.lake.insert(
@@ -168,34 +173,30 @@ def _stage_children(bench: Workbench, staging: Staging) -> None:
             'CAST("product_quantity" * "product_price" AS DECIMAL(18,4)) AS product_amount, '
             f"{', '.join(map(ident, keep))} FROM staged WHERE fault IS NULL AND is_first",
         )
-        bench.make("staged_products", "SELECT * FROM staged_lines")
     elif _nested(source):
         _explode(bench, staging)
 
 
 def _explode(bench: Workbench, staging: Staging) -> None:
-    """Make one row per product of a staged event; a product that cannot be typed is quarantined with its order."""
+    """Make one row per product of a staged event."""
     nested = _nested(staging.source)
-    top = next(iter(nested)).split("[].")[0]
+    top = ident(next(iter(nested)).split("[].")[0])
     props = {p: prop.type for t in staging.terms for p, prop in t.products.items()}
     parts = []
     for name, column in nested.items():
         raw = f"json_extract_string(item, {text('$.' + name.split('[].')[1])})"
-        parts.append(
-            f"{typed(raw, props.get(column.to[8:], 'text'), staging.source)} AS {ident('product_' + column.to[8:])}"
-        )
+        kind = props.get(column.to[8:], "text")
+        parts.append(f"{typed(raw, kind, staging.source)} AS {ident('product_' + column.to[8:])}")
     bench.make(
         "items",
-        f"SELECT row_id AS event_id, term, unnest(json_extract({ident(top)}, '$[*]')) AS item, "
-        f"generate_subscripts(json_extract({ident(top)}, '$[*]'), 1) AS n FROM staged WHERE fault IS NULL AND is_first",
+        f"SELECT row_id AS event_id, term, unnest(json_extract({top}, '$[*]')) AS item, "
+        f"generate_subscripts(json_extract({top}, '$[*]'), 1) AS n FROM staged WHERE fault IS NULL AND is_first",
     )
+    bench.make("typed_items", f"SELECT event_id, term, n, {', '.join(parts)} FROM items")
     bench.make(
         "staged_products",
-        f"SELECT event_id, term, CAST(md5(concat(event_id, '-', n)) AS UUID) AS row_id, {', '.join(parts)}, "
-        "CAST(product_quantity * product_price AS DECIMAL(18,4)) AS product_amount "
-        f"FROM (SELECT event_id, term, n, item, {', '.join(parts)} FROM items)".replace(
-            f"AS row_id, {', '.join(parts)}, ", "AS row_id, * EXCLUDE (event_id, term, n, item), "
-        ),
+        "SELECT * EXCLUDE (n), CAST(md5(concat(event_id, '-', n)) AS UUID) AS row_id, "
+        "CAST(product_quantity * product_price AS DECIMAL(18,4)) AS product_amount FROM typed_items",
     )
 
 

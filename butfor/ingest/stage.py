@@ -32,6 +32,11 @@ class Field(msgspec.Struct, frozen=True):
     raw: str
     value: str
 
+    @property
+    def text(self) -> str:
+        """Return the name of the column of cleaned text."""
+        return f"text_{self.name}"
+
 
 class Check(msgspec.Struct, frozen=True):
     """A reason to quarantine a row, and the SQL condition that finds it."""
@@ -75,22 +80,33 @@ def possible_terms(plan: Plan, source: Source) -> list[Term]:
 def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
     """Make the table ``staged`` from ``raw``."""
     source = staging.source
-    keys = source.key or [f.column for f in staging.fields] + sorted(
-        {c.split("[].")[0] for c in source.columns if "[]." in c}
-    )
-    parts = [f"md5({joined([ident(k) for k in keys])}) AS content", f"{_term(staging)} AS term"]
+    lists = sorted({c.split("[].")[0] for c in source.columns if "[]." in c})
+    keys = source.key or [f.column for f in staging.fields] + lists
+    content = joined([text(source.id), *map(ident, keys)])
+    raw = [f"{f.raw} AS {ident(f.text)}" for f in staging.fields]
+    parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *lists]
     parts += [f"{f.value} AS {ident(f.name)}" for f in staging.fields]
     parts += [f"{_fault(staging.checks)} AS fault", f"{_account(staging)} AS account_key"]
-    lists = sorted({c.split("[].")[0] for c in source.columns if "[]." in c})
-    parts += [ident(c) for c in lists]
-    bench.make("typed", f"SELECT row_no, {', '.join(parts)} FROM raw")
-    # Equal rows of one delivery are separate sales: the n-th of them gets its own id, the same each time.
-    again = "1" if source.key else "row_number() OVER (PARTITION BY content ORDER BY row_no)"
-    row_id = f"CAST(md5(concat({text(source.id)}, chr(31), content, chr(31), {again})) AS UUID)"
+    # Texts are cleaned once, in a step of their own, because typing and checking both read them.
+    clean = f"WITH clean AS MATERIALIZED (SELECT *, {', '.join(raw)} FROM raw)"
+    bench.make("typed", f"{clean} SELECT row_no, {', '.join(parts)} FROM clean")
     account = f"CASE WHEN account_key IS NOT NULL THEN CAST(md5(concat({text(source.id)}, chr(31), account_key)) AS UUID) END"
-    first = "row_number() OVER (PARTITION BY content ORDER BY row_no) = 1" if source.key else "true"
+    # Equal rows of one delivery are separate sales: the n-th of them gets its own id, the same each time.
+    # With a key they are one row delivered twice. Only contents that occur again are numbered.
+    again = (
+        "WITH again AS (SELECT row_no, row_number() OVER (PARTITION BY content ORDER BY row_no) AS n FROM typed "
+        "WHERE content IN (SELECT content FROM typed GROUP BY content HAVING count(*) > 1))"
+    )
+    row_id = (
+        "content"
+        if source.key
+        else "CASE WHEN n > 1 THEN CAST(md5(concat(content, '-', n)) AS UUID) ELSE content END"
+    )
+    first = "coalesce(n, 1) = 1" if source.key else "true"
     bench.make(
-        "staged", f"SELECT *, {row_id} AS row_id, {account} AS account_id, {first} AS is_first FROM typed"
+        "staged",
+        f"{again} SELECT t.*, {row_id} AS row_id, {account} AS account_id, {first} AS is_first "
+        "FROM typed AS t LEFT JOIN again AS a ON a.row_no = t.row_no",
     )
 
 
@@ -101,9 +117,12 @@ def _fields(plan: Plan, source: Source, terms: list[Term]) -> Iterator[Field]:
         if head == "ignore":
             continue
         prop = _property(plan, terms, head, tail)
-        raw = cleaned(ident(name), column)
-        value = _known_values(raw, column) if head == "event" and not tail else typed(raw, prop.type, source)
-        yield Field(name, column.to, f"{head}_{tail}" if tail else head, prop.type, prop.required, raw, value)
+        out = f"{head}_{tail}" if tail else head
+        cell = ident(f"text_{out}")
+        value = (
+            _known_values(cell, column) if head == "event" and not tail else typed(cell, prop.type, source)
+        )
+        yield Field(name, column.to, out, prop.type, prop.required, cleaned(ident(name), column), value)
 
 
 def _known_values(raw: str, column: Column) -> str:
@@ -127,14 +146,14 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
         needed = f.required or f.target in ("product.quantity", "product.price")
         optional_time = f.target == "time" and source.grain == "person"
         if needed and not optional_time:
-            yield Check(f"missing {f.target.split('.')[-1]}", f.column, f"({f.raw}) IS NULL")
+            yield Check(f"missing {f.target.split('.')[-1]}", f.column, f"{ident(f.text)} IS NULL")
         if f.target == "event":
             yield Check("unknown event", f.column, f"({f.value}) IS NULL")
         elif f.kind != "text":
             yield Check(
                 f"bad type: {f.target.split('.')[-1]} is no {f.kind}",
                 f.column,
-                f"({f.raw}) IS NOT NULL AND ({f.value}) IS NULL",
+                f"{ident(f.text)} IS NOT NULL AND ({f.value}) IS NULL",
             )
         if f.target == "time":
             limit = (now + FUTURE).strftime("%Y-%m-%d %H:%M:%S")
@@ -160,7 +179,7 @@ def _key(source: Source, fields: list[Field]) -> str:
     named = [f for f in fields if f.column == source.account] or [
         f for f in fields if f.target.startswith("id.")
     ]
-    return named[0].raw if named else "CAST(NULL AS VARCHAR)"
+    return ident(named[0].text) if named else "CAST(NULL AS VARCHAR)"
 
 
 def _term(staging: Staging) -> str:

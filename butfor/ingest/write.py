@@ -97,15 +97,17 @@ def new_events(
 
 
 @named("ingest.new_products")
-def new_products(term: str, target: str, load_id: int, props: Sequence[str], refund: bool) -> exp.Expression:
+def new_products(
+    staged: str, term: str, target: str, load_id: int, props: Sequence[str], refund: bool
+) -> exp.Expression:
     """Products of staged events that are not in the lake."""
     base = sql(
         """
         SELECT s.row_id, s.event_id, :load AS load_id
-        FROM staged_products AS s
+        FROM _staged AS s
         WHERE s.term = :term AND NOT EXISTS (SELECT 1 FROM _target AS t WHERE t.row_id = s.row_id)
         """,
-        tables={"_target": target},
+        tables={"_staged": staged, "_target": target},
         term=term,
         load=load_id,
     )
@@ -155,7 +157,7 @@ def orders(
 
 def _signed(field: str, prop: str, refund: bool) -> exp.Expression:
     value: exp.Expression = column(field, "s")
-    return exp.func("ABS", value) if refund and prop in ("total", "quantity", "amount") else value
+    return exp.Abs(this=value) if refund and prop in ("total", "quantity", "amount") else value
 
 
 @named("ingest.new_quarantine")

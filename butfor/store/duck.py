@@ -51,7 +51,10 @@ class DuckLake:
 
     def fetch(self, query: Query) -> pa.Table:
         """Return the rows of a query."""
-        return self._run(query.sql("duckdb")).to_arrow_table()
+        try:
+            return self._con.sql(query.sql("duckdb")).to_arrow_table()
+        except duckdb.IOException as error:
+            raise disk_error(error) from error
 
     def insert(self, name: str, query: Query) -> int:
         """Append the rows of a query to a table, by column name."""
@@ -123,8 +126,8 @@ class DuckLake:
 
 
 def _count(done: duckdb.DuckDBPyConnection) -> int:
-    row = done.fetchone()
-    return int(row[0]) if row else 0
+    rows = done.fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def _open_error(path: Path, error: Exception) -> StoreError:

@@ -26,6 +26,8 @@ from butfor.store.workbench import Workbench
 _MANIFEST = Table(
     "butfor_manifest", {"name": "text", "physical": "text", "columns": "text", "made_at": "timestamp"}
 )
+# Servers take messages of up to 128 MB; Arrow needs some room for its own framing.
+_MESSAGE = 32 * 1024 * 1024
 
 
 class SparkLake:
@@ -37,6 +39,7 @@ class SparkLake:
         self._spark = _connect(url)
         self._warehouse = warehouse.rstrip("/")
         self._physical: dict[str, str] = {}
+        self._staged: list[str] = []
         self._columns: dict[str, dict[str, str]] = {}
         self._spark.conf.set("spark.sql.session.timeZone", "UTC")
         self._run(f"CREATE DATABASE IF NOT EXISTS `{database}`")
@@ -82,14 +85,30 @@ class SparkLake:
         return self._count(table.name)
 
     def stage(self, name: str, rows: pa.Table) -> None:
-        """Put rows under a temporary name."""
-        zoned = [
+        """Put rows under a temporary name; large ones go in several messages, for each has a size limit."""
+        fields = [
             pa.field(
                 f.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(f.type) else _plain(f.type)
             )
             for f in rows.schema
         ]
-        self._spark.createDataFrame(rows.cast(pa.schema(zoned))).createOrReplaceTempView(name)
+        typed = rows.cast(pa.schema(fields))
+        step = max(1, rows.num_rows * _MESSAGE // max(rows.nbytes, 1))
+        if rows.num_rows == 0:
+            nulls = ", ".join(f"CAST(NULL AS {_spark_type(f.type)}) AS `{f.name}`" for f in fields)
+            self._run(f"SELECT {nulls} WHERE false").createOrReplaceTempView(name)
+            return
+        if rows.num_rows <= step:
+            self._spark.createDataFrame(typed).createOrReplaceTempView(name)
+            return
+        physical = f"stage__{uuid.uuid4().hex[:12]}"
+        for start in range(0, rows.num_rows, step):
+            self._spark.createDataFrame(typed.slice(start, step)).createOrReplaceTempView("_part")
+            if start == 0:
+                self._create(physical, {f.name: _spark_type(f.type) for f in fields})
+            self._run(f"INSERT INTO `{physical}` SELECT * FROM _part")
+        self._staged.append(physical)
+        self._run(f"CREATE OR REPLACE TEMPORARY VIEW `{name}` AS SELECT * FROM `{physical}`")
 
     @contextmanager
     def workbench(self) -> Iterator[Workbench]:
@@ -107,7 +126,9 @@ class SparkLake:
         yield
 
     def close(self) -> None:
-        """Leave the session."""
+        """Leave the session; staged rows go with it."""
+        for physical in self._staged:
+            self._run(f"DROP TABLE IF EXISTS `{physical}`")
         self._spark.stop()
 
     def _switch(self, name: str, columns: dict[str, str], query: str | None) -> None:
@@ -123,7 +144,7 @@ class SparkLake:
         self._point(name, physical, columns)
 
     def _create(self, physical: str, columns: dict[str, str]) -> None:
-        typed = ", ".join(f"`{c}` {SPARK_TYPES[t]}" for c, t in columns.items())
+        typed = ", ".join(f"`{c}` {SPARK_TYPES.get(t, t)}" for c, t in columns.items())
         where = f" LOCATION '{self._warehouse}/{physical}'" if self._warehouse else ""
         self._run(f"CREATE TABLE IF NOT EXISTS `{physical}` ({typed}) USING parquet{where}")
 
@@ -186,6 +207,12 @@ def _unreachable(thing: str, error: Exception) -> StoreError:
 
 def _cast(name: str, kind: str, given: bool) -> str:
     return f"CAST({f'`{name}`' if given else 'NULL'} AS {SPARK_TYPES[kind]}) AS `{name}`"
+
+
+def _spark_type(kind: pa.DataType) -> str:
+    from pyspark.sql.pandas.types import from_arrow_type
+
+    return str(from_arrow_type(kind).simpleString())
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

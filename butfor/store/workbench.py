@@ -40,21 +40,31 @@ class Workbench:
     def rows(self, query: exp.Expression | str) -> pa.Table:
         """Return the rows of a query."""
         text = query if isinstance(query, str) else query.sql(dialect="duckdb")
-        return self._con.execute(text).to_arrow_table()
+        return self._con.sql(text).to_arrow_table()
 
     def value(self, query: exp.Expression | str) -> Any:
         """Return the single value of a query."""
         text = query if isinstance(query, str) else query.sql(dialect="duckdb")
-        found = self._con.execute(text).fetchone()
-        return found[0] if found else None
+        found = self._con.execute(text).fetchall()
+        return found[0][0] if found else None
 
     def columns(self, name: str) -> list[str]:
         """Return the columns of a table here."""
         return [row[0] for row in self._con.execute(f'DESCRIBE "{name}"').fetchall()]
 
-    def read_csv(self, name: str, path: Path, *, columns: Sequence[str], separator: str, header: bool) -> int:
+    def read_csv(
+        self,
+        name: str,
+        path: Path,
+        *,
+        columns: Sequence[str],
+        separator: str,
+        header: bool,
+        nulls: Sequence[str],
+    ) -> int:
         """Read a UTF-8 CSV (also .gz) as text columns plus ``row_no``; rows of a wrong shape go to ``reject_errors``.
 
+        Cells that equal one of ``nulls`` are NULL.
         Returns the number of rows read.
         """
         for table in ("reject_errors", "reject_scans"):
@@ -70,7 +80,7 @@ class Workbench:
         text = (
             f"SELECT row_number() OVER () AS row_no, * FROM read_csv({_quoted(str(path))}, auto_detect=false, "
             f"header={str(header).lower()}, delim={_quoted(separator)}, quote='\"', escape='\"', columns={types}, "
-            "nullstr='', store_rejects=true, rejects_limit=0, max_line_size=10000000)"
+            f"nullstr=[{', '.join(map(_quoted, nulls))}], store_rejects=true, rejects_limit=0, max_line_size=10000000)"
         )
         try:
             return self.make(name, text)
