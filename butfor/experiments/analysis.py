@@ -8,7 +8,6 @@ score interval and the gate for money stand here, because no maintained library 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -267,7 +266,7 @@ def _check_proportion(column: str, arms: tuple[ArmMoments, ArmMoments]) -> None:
         if not math.isclose(arm.mean(column) * arm.n, arm.buyers[column], rel_tol=1e-9, abs_tol=1e-6):
             raise BadInput(
                 f"metric '{column}' is a proportion, but arm '{arm.arm}' holds values other than 0 and 1",
-                value=f"sum {arm.mean(column) * arm.n:g}, people with a value other than 0: {arm.buyers[column]}",
+                value=f"sum {arm.mean(column) * arm.n:g} over {arm.buyers[column]} people who are not 0",
                 rule="a proportion counts people: each is 0 or 1",
                 next_step="use `take: any` in the numerator, or make the metric a mean",
             )

@@ -29,16 +29,17 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
 
     Shares are scaled to sum to 1. Raises BadInput when people are in an arm that was not planned.
     """
-    if unplanned := sorted(set(observed) - set(shares)):
+    planned = {arm: share for arm, share in shares.items() if share > 0}
+    if unplanned := sorted(arm for arm, n in observed.items() if n and arm not in planned):
         raise BadInput(
             "people are in arms that the experiment does not have",
             value=unplanned,
-            rule=f"planned arms: {', '.join(sorted(shares))}",
+            rule=f"arms with a planned share: {', '.join(sorted(planned))}",
             next_step="add the arm to the experiment, or map its name in the source",
         )
-    people, whole = sum(observed.values()), sum(shares.values())
-    expected = {arm: people * share / whole for arm, share in shares.items() if share > 0}
-    counts = {arm: observed.get(arm, 0) for arm in shares}
+    people, whole = sum(observed.values()), sum(planned.values())
+    expected = {arm: people * share / whole for arm, share in planned.items()}
+    counts = {arm: observed.get(arm, 0) for arm in planned}
     statistic, pvalue = _chi_square(counts, expected)
     return SampleRatio(counts, expected, statistic, pvalue, pvalue < SRM_LIMIT)
 
@@ -46,8 +47,6 @@ def sample_ratio(observed: Mapping[str, int], shares: Mapping[str, float]) -> Sa
 def _chi_square(counts: Mapping[str, int], expected: Mapping[str, float]) -> tuple[float, float]:
     if sum(counts.values()) == 0 or len(expected) < 2:
         return 0.0, 1.0
-    if any(n for arm, n in counts.items() if arm not in expected):
-        return float("inf"), 0.0  # people in an arm that was planned to be empty
     statistic = sum((counts[arm] - e) ** 2 / e for arm, e in expected.items())
     return statistic, float(stats.chi2.sf(statistic, len(expected) - 1))
 

@@ -192,7 +192,7 @@ def moments_query(
     for column in columns:
         rows = rows.select(shifted[column].as_(column, quoted=True))
     by = exp.column("arm:", quoted=True)  # no metric may be called that, so it hides none
-    chosen: list[exp.Expression] = [
+    chosen = [
         by.as_("arm", quoted=True),
         exp.Count(this=exp.Star()).as_("n", quoted=True),
     ]

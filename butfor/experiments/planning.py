@@ -59,7 +59,12 @@ def minimum_detectable_effect(
             rule="each arm needs at least one person",
             next_step="plan a share above 0 for both arms",
         )
-    return _quantiles(alpha, power) * sd * math.sqrt(1 / n_treatment + 1 / n_control)
+    return detectable_with(sd * math.sqrt(1 / n_treatment + 1 / n_control), alpha, power)
+
+
+def detectable_with(se: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Return the smallest true difference found with the given power by a test with this standard error."""
+    return _quantiles(alpha, power) * se
 
 
 def people_needed(

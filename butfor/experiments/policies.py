@@ -45,7 +45,8 @@ class GroupDifference(Struct, frozen=True):
 class PolicyEffect(Struct, frozen=True, kw_only=True):
     """What a policy changes per customer of the whole population, in the unit of the column.
 
-    ``interval`` is the normal one, ``corrected`` takes the skew out (None without cubes); ``decides`` and ``refused`` follow the same gate as ``Effect``.
+    ``interval`` is the normal one, ``corrected`` takes the skew out (None without cubes); ``decides`` and
+    ``refused`` follow the same gate as ``Effect``.
     """
 
     policy: str
@@ -162,10 +163,11 @@ def _same(policy: str, column: str, difference: float, parts: Sequence[_Part], a
 
 
 def _refusal(buyers: int, corrected: Interval | None) -> str:
+    smallest = f"{buyers} people with a value other than 0 in the smallest cell"
     if buyers < MIN_BUYERS:
-        return f"only {buyers} people with a value other than 0 in the smallest cell; {MIN_BUYERS} are needed"
+        return f"only {smallest}; {MIN_BUYERS} are needed"
     if buyers <= PLAIN_BUYERS and corrected is None:
-        return f"{buyers} people with a value other than 0 in the smallest cell call for a skew-corrected interval"
+        return f"{smallest} call for a skew-corrected interval, which needs cubes"
     return ""
 
 
