@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from scipy import stats
-
+from butfor.experiments.distributions import chi_square_tail
 from butfor.model import BadInput
 
 SRM_LIMIT = 0.001
@@ -48,7 +47,7 @@ def _chi_square(counts: Mapping[str, int], expected: Mapping[str, float]) -> tup
     if sum(counts.values()) == 0 or len(expected) < 2:
         return 0.0, 1.0
     statistic = sum((counts[arm] - e) ** 2 / e for arm, e in expected.items())
-    return statistic, float(stats.chi2.sf(statistic, len(expected) - 1))
+    return statistic, chi_square_tail(statistic, len(expected) - 1)
 
 
 def adjust(pvalues: Sequence[float], how: Literal["holm", "bonferroni", "none"]) -> list[float]:

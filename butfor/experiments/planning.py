@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from msgspec import Struct
-from scipy import stats
-
 from butfor.experiments.analysis import Effect
+from butfor.experiments.distributions import normal_quantile, t_quantile, t_tail
 from butfor.model import BadInput, Interval
 
 
@@ -39,8 +38,8 @@ def equivalence(effect: Effect, margin: float, alpha: float = 0.05) -> Equivalen
             next_step="state the smallest effect that would matter as the margin",
         )
     nearest = (margin - abs(effect.difference)) / effect.se
-    pvalue = float(stats.t.sf(nearest, effect.df))
-    half = float(stats.t.ppf(1 - alpha, effect.df)) * effect.se
+    pvalue = t_tail(nearest, effect.df)
+    half = t_quantile(1 - alpha, effect.df) * effect.se
     interval = Interval(effect.difference - half, effect.difference + half, 1 - 2 * alpha)
     return Equivalence(margin, pvalue, interval, pvalue < alpha)
 
@@ -102,10 +101,10 @@ def people_per_arm(
         )
     pooled = (rate_control + rate_treatment) / 2
     apart = sum(rate * (1 - rate) for rate in (rate_control, rate_treatment))
-    quantile_alpha, quantile_power = float(stats.norm.ppf(1 - alpha / 2)), float(stats.norm.ppf(power))
+    quantile_alpha, quantile_power = normal_quantile(1 - alpha / 2), normal_quantile(power)
     reach = quantile_alpha * math.sqrt(2 * pooled * (1 - pooled)) + quantile_power * math.sqrt(apart)
     return math.ceil((reach / (rate_treatment - rate_control)) ** 2)
 
 
 def _quantiles(alpha: float, power: float) -> float:
-    return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power))
+    return normal_quantile(1 - alpha / 2) + normal_quantile(power)

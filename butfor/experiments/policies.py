@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
-from scipy import stats
 
 from butfor.experiments.analysis import MIN_BUYERS, PLAIN_BUYERS
+from butfor.experiments.distributions import normal_quantile, normal_two_sided
 from butfor.experiments.intervals import skew_corrected
 from butfor.experiments.moments import ArmMoments
 from butfor.model import BadInput, Interval
@@ -99,7 +99,7 @@ def compare_policies(
     if variance == 0:
         return _same(policy, column, difference, parts, alpha)
     se = math.sqrt(variance)
-    half = float(stats.norm.ppf(1 - alpha / 2)) * se
+    half = normal_quantile(1 - alpha / 2) * se
     thirds = [part.third for part in parts if part.third is not None]
     skew = sum(thirds) / se**3 if len(thirds) == len(parts) else None
     better = None if skew is None else skew_corrected(difference, se, math.inf, skew, 1 - alpha)
@@ -113,7 +113,7 @@ def compare_policies(
         se=se,
         interval=Interval(difference - half, difference + half, 1 - alpha),
         t=difference / se,
-        pvalue=float(2 * stats.norm.sf(abs(difference / se))),
+        pvalue=normal_two_sided(difference / se),
         corrected=corrected,
         corrected_pvalue=better.pvalue if better else None,
         buyers_smaller_arm=buyers,

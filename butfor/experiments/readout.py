@@ -49,9 +49,10 @@ class ArmRow(Struct, frozen=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """What the data decided about one metric in one treatment arm.
 
-    ``outcome`` is ``rejected`` or ``opposite`` for the metric of the hypothesis, ``better`` or ``worse`` for the
-    others, ``no effect`` when shown to be practically zero, ``not proven``, or ``refused``. ``expectation`` is
-    empty without one. ``detectable`` is the smallest true effect that this test finds with its planned power.
+    ``outcome`` is ``rejected`` or ``opposite`` for the metric of the hypothesis, ``better`` or ``worse`` for
+    the others, ``no effect`` when shown to be practically zero, ``not proven``, or ``refused``.
+    ``expectation`` is empty without one. ``detectable`` is the smallest true effect that this test finds
+    with its planned power.
     """
 
     metric: str
@@ -68,8 +69,8 @@ class Readout(Struct, frozen=True, kw_only=True):
     """The result of an experiment on one day; ``content_address`` changes when anything in it does.
 
     ``blocked`` is the reason why nothing here may be believed, empty when it ran as planned. ``decision`` is
-    what the threshold said before the start (``invest``, ``ship``, ``test_more``, ``stop``), empty when the test
-    could not decide. ``sentences`` tell it all in plain language.
+    what the threshold said before the start (``invest``, ``ship``, ``test_more``, ``stop``), empty when the
+    test could not decide. ``sentences`` tell it all in plain language.
     """
 
     experiment: str

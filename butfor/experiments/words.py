@@ -62,7 +62,8 @@ def effect_sentence(
 
 def _verdict(outcome: Outcome, own: bool, margin: float | None, metric: Metric, currency: str) -> str:
     if outcome == "no effect" and margin is not None:
-        return f"practically no effect: shown to be smaller than {signed(margin, metric, currency)[1:]} either way"
+        size = signed(margin, metric, currency).removeprefix("+")
+        return f"practically no effect: shown to be smaller than {size} either way"
     words = {
         "rejected": "the null hypothesis is rejected, the hypothesis holds",
         "opposite": "the hypothesis is refuted, the effect goes the other way",
@@ -104,9 +105,11 @@ def expectation_met(effect: Effect, expected: Expectation) -> str:
 
 def expectation_sentence(effect: Effect, expected: Expectation, metric: Metric, currency: str) -> str:
     """Say how the observed effect compares with the expected one."""
-    low, likely, high = (signed(x, metric, currency) for x in (expected.low, expected.likely, expected.high))
+    bounds = (expected.low, expected.likely, expected.high)
+    low, likely, high = (signed(bound, metric, currency) for bound in bounds)
+    shown = between(effect.deciding_interval, metric, currency)
+    observed = f"{signed(effect.difference, metric, currency)}, {shown}"
     return (
         f"{effect.treatment}, {metric.label}: {expectation_met(effect, expected)} "
-        f"(expected {low} to {high}, most likely {likely}; observed "
-        f"{signed(effect.difference, metric, currency)}, {between(effect.deciding_interval, metric, currency)})."
+        f"(expected {low} to {high}, most likely {likely}; observed {observed})."
     )
