@@ -104,12 +104,10 @@ def main(draws: int = 20_000, seed: int = 20080320) -> None:
         print(f"Set {WHERE} to the folder that holds {FILE} (Hillstrom's e-mail test).")
         raise SystemExit(1)
     values, chances = control_spend(path)
-    print(
-        f"False lifts in A/A tests, % of {draws:,} draws (above 0 / below 0), seed {seed}; promised: 2.5 / 2.5"
-    )
-    print(
-        f"{'customers':>10} {'holdout':>8} {'Welch':>13} {'published':>13} {'corrected':>13} {'published':>13}"
-    )
+    print(f"False lifts in A/A tests, above 0 / below 0, in % of {draws:,} draws (seed {seed})")
+    print("The 95 % interval promises 2.5 / 2.5.")
+    titles = ("Welch", "published", "corrected", "published")
+    print(f"{'customers':>10} {'holdout':>8} " + " ".join(f"{title:>13}" for title in titles))
     for row in PUBLISHED:
         found = measure(values, chances, row.customers, row.holdout, draws, seed)
         cells = [found.welch, row.welch, found.corrected, row.corrected]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
+
 from butfor.experiments.distributions import chi_square_tail
 from butfor.model import BadInput
 

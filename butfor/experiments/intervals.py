@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from msgspec import Struct
+
 from butfor.experiments.distributions import normal_quantile, normal_two_sided, t_quantile, t_tail
 from butfor.model import BadInput, Interval
 

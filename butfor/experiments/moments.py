@@ -191,15 +191,15 @@ def moments_query(
     rows = exp.select(exp.column(arm, quoted=True).as_("arm:", quoted=True)).from_(table)
     for column in columns:
         rows = rows.select(shifted[column].as_(column, quoted=True))
+        rows = rows.select(exp.column(column, quoted=True).as_(f"raw:{column}", quoted=True))
     by = exp.column("arm:", quoted=True)  # no metric may be called that, so it hides none
     chosen = [
         by.as_("arm", quoted=True),
         exp.Count(this=exp.Star()).as_("n", quoted=True),
     ]
     for column in columns:
-        centre = centres.get(column, 0.0)
-        chosen.append(_double(centre).as_(f"centre:{column}", quoted=True))
-        chosen.append(_count_other_than(column, -centre).as_(f"buyers:{column}", quoted=True))
+        chosen.append(_double(centres.get(column, 0.0)).as_(f"centre:{column}", quoted=True))
+        chosen.append(_count_nonzero(f"raw:{column}").as_(f"buyers:{column}", quoted=True))
         chosen.append(_sum_of((column,)).as_(f"s1:{column}", quoted=True))
         chosen.append(_sum_of((column, column)).as_(f"s2:{column}", quoted=True))
     chosen += [_sum_of(pair).as_(f"cross:{'*'.join(pair)}", quoted=True) for pair in ordered]
@@ -252,10 +252,8 @@ def _centred(column: str, centre: float) -> exp.Expression:
     return exp.Sub(this=value, expression=_double(centre)) if centre else value
 
 
-def _count_other_than(column: str, zero: float) -> exp.Expression:
-    # The centred value of a true zero is exactly -centre in floating point, so the test is exact.
-    value = exp.column(column, quoted=True)
-    return exp.Count(this=exp.Nullif(this=value, expression=_double(zero)))
+def _count_nonzero(column: str) -> exp.Expression:
+    return exp.Count(this=exp.Nullif(this=exp.column(column, quoted=True), expression=exp.Literal.number(0)))
 
 
 def _sum_of(names: tuple[str, ...]) -> exp.Expression:

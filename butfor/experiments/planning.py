@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from msgspec import Struct
+
 from butfor.experiments.analysis import Effect
 from butfor.experiments.distributions import normal_quantile, t_quantile, t_tail
 from butfor.model import BadInput, Interval

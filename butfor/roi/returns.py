@@ -36,7 +36,8 @@ class Gain(Struct, frozen=True, kw_only=True):
     """What the treated people brought more, in money over the window, with its interval.
 
     ``interval`` is Welch's, ``corrected`` the skew-corrected one; ``decides`` names the one the verdict
-    rests on. ``held_out`` is the gain forgone in the control group. ``refused`` says why there can be no verdict.
+    rests on. ``held_out`` is the gain forgone in the control group. ``refused`` says why
+    there can be no verdict.
     """
 
     amount: float
@@ -56,8 +57,8 @@ class Roi(Struct, frozen=True, kw_only=True):
     """A return on investment and all that is needed to judge it.
 
     ``roi`` and its intervals are shares: 0.698 is +69.8 %. ``gain`` and ``cost`` are money over
-    ``window_days``. ``payback_day`` assumes a constant flow within the window and is None when the gain does not cover the
-    cost by its end; ``payback_interval`` is (earliest, latest), with None for "not within the window".
+    ``window_days``. ``payback_day`` assumes a constant flow within the window and is None when the gain
+    does not cover the cost by its end; ``payback_interval`` is (earliest, latest), with None for "not within the window".
     ``opportunity_cost`` is what the holdout did not bring. ``headline`` is empty for attributed figures.
     """
 
