@@ -38,7 +38,9 @@ class Hillstrom:
 def hillstrom() -> Hillstrom:
     path = DATA / "hillstrom" / "hillstrom.csv.gz"
     if not path.exists():
-        pytest.skip(f"Hillstrom's e-mail test is not at {path}; set BUTFOR_DATA (blog.minethatdata.com, 2008-03)")
+        pytest.skip(
+            f"Hillstrom's e-mail test is not at {path}; set BUTFOR_DATA (blog.minethatdata.com, 2008-03)"
+        )
     return Hillstrom(path)
 
 
@@ -58,8 +60,6 @@ def responders():
 
     def build(arm: str, yes: int, n: int, column: str = "visit") -> ArmMoments:
         sums = {column: float(yes)}
-        return ArmMoments(
-            arm=arm, n=n, buyers={column: yes}, centre={column: 0.0}, s1=sums, s2=sums, s3=sums
-        )
+        return ArmMoments(arm=arm, n=n, buyers={column: yes}, centre={column: 0.0}, s1=sums, s2=sums, s3=sums)
 
     return build

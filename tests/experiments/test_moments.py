@@ -20,7 +20,9 @@ from butfor.plan.kinds import Metric, Quantity
 COLUMNS = ("m", "m__den", "m__pre")
 PAIRS = tuple(combinations(COLUMNS, 2))
 values = st.lists(
-    st.tuples(*[st.one_of(st.just(0.0), st.floats(-1e3, 1e3, width=32)) for _ in COLUMNS]), min_size=2, max_size=30
+    st.tuples(*[st.one_of(st.just(0.0), st.floats(-1e3, 1e3, width=32)) for _ in COLUMNS]),
+    min_size=2,
+    max_size=30,
 )
 centre = st.floats(-100, 100, width=16)
 
@@ -73,7 +75,9 @@ def test_query_equals_numpy_on_duckdb(a, b, centres):
     by_column = dict(zip(COLUMNS, centres, strict=True))
     lake = duckdb.connect()
     lake.execute("CREATE TABLE people (arm TEXT, m DOUBLE, m__den DOUBLE, m__pre DOUBLE)")
-    lake.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", [("a", *r) for r in a] + [("b", *r) for r in b])
+    lake.executemany(
+        "INSERT INTO people VALUES (?, ?, ?, ?)", [("a", *r) for r in a] + [("b", *r) for r in b]
+    )
     lake.execute("INSERT INTO people VALUES (NULL, 1, 1, 1)")
     query = moments_query(exp.to_table("people"), "arm", COLUMNS, by_column, COLUMNS, PAIRS)
     rows = lake.execute(query.sql("duckdb"))
