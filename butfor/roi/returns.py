@@ -58,8 +58,9 @@ class Roi(Struct, frozen=True, kw_only=True):
 
     ``roi`` and its intervals are shares: 0.698 is +69.8 %. ``gain`` and ``cost`` are money over
     ``window_days``. ``payback_day`` assumes a constant flow within the window and is None when the gain
-    does not cover the cost by its end; ``payback_interval`` is (earliest, latest), None meaning "not within
-    the window". ``opportunity_cost`` is what the holdout did not bring. ``headline`` is empty for attributed figures.
+    does not cover the cost by its end; ``payback_interval`` is (earliest, latest) in the same way.
+    ``opportunity_cost`` is what the holdout did not bring. ``headline`` is empty for attributed figures
+    and where there is no verdict.
     """
 
     roi: float

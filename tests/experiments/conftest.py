@@ -28,7 +28,7 @@ class Hillstrom:
     def moments(self, *metrics: Metric, where: str = "true") -> dict[str, ArmMoments]:
         wanted = request_for(metrics)
         people = exp.select("*").from_("customer").where(where).subquery("people")
-        centres = {column: 0.5 for column in wanted.columns}
+        centres = dict.fromkeys(wanted.columns, 0.5)
         return ask(
             self.lake, moments_query(people, "segment", wanted.columns, centres, wanted.skewed, wanted.pairs)
         )

@@ -27,7 +27,7 @@ def test_false_lifts_of_two_rows(bench, place):
     row, draws = bench.PUBLISHED[place], 4000
     found = bench.measure(*bench.control_spend(bench.data_file()), row.customers, row.holdout, draws, seed=33)
     for ours, published in zip((*found.welch, *found.corrected), (*row.welch, *row.corrected), strict=True):
-        # Both sides are simulations: ours of 4,000 draws, the published one of an unknown number, taken equal.
+        # Both sides are simulations; the published one is taken to have as many draws as ours.
         noise = 100 * np.sqrt(2 * published / 100 * (1 - published / 100) / draws)
         assert ours == pytest.approx(published, abs=3.5 * noise + 0.05)
 

@@ -89,7 +89,7 @@ def test_hash_changes_with_what_is_fixed_and_with_nothing_else():
 
 
 def test_draw_is_pinned_for_ever():
-    # md5("spring-0") starts with 7e12feca = 2,115,174,090, bucket 4,090: a change here would reassign people mid-test.
+    # md5("spring-0") starts with 7e12feca = 2115174090, bucket 4090, below 5000: arm a.
     halves = {"a": Arm(share=0.5), "b": Arm(share=0.5)}
     assert "".join(draw_arm("spring", str(unit), halves) for unit in range(12)) == "abbbaababbba"
 

@@ -13,14 +13,13 @@ DAY = date(2008, 3, 20)
 NAMES = {"Mens E-Mail": "m", "Womens E-Mail": "w", "No E-Mail": "n"}
 
 
-def test_of(metric: str, arms: dict[str, Arm], minimum: float = 0.0, **more) -> Experiment:
+def experiment_on(metric: str, arms: dict[str, Arm], minimum: float = 0.0, **more) -> Experiment:
     h1 = Hypothesis(
         audience="customers", change="the message", metric=metric, direction="up", minimum_effect=minimum
     )
     return Experiment(id="t", label="T", hypothesis=h1, metrics=[metric], arms=arms, **more)
 
 
-test_of.__test__ = False
 HALVES = {"named": Arm(share=0.5, variant="named"), "plain": Arm(share=0.5, control=True)}
 THIRDS = {name: Arm(share=1 / 3, variant=short, control=short == "n") for name, short in NAMES.items()}
 
@@ -29,7 +28,7 @@ THIRDS = {name: Arm(share=1 / 3, variant=short, control=short == "n") for name, 
 def push(visit, responders):
     def build(named: tuple[int, int], plain: tuple[int, int], **more):
         moments = {"named": responders("named", *named), "plain": responders("plain", *plain)}
-        return read_out(test_of("visit", HALVES, **more), {"visit": visit}, moments, {}, DAY)
+        return read_out(experiment_on("visit", HALVES, **more), {"visit": visit}, moments, {}, DAY)
 
     return build
 
@@ -104,7 +103,7 @@ def test_harmed_guardrail_stops_the_decision(visit, responders):
                 for name in ("buyers", "centre", "s1", "s2", "s3")
             },
         )
-    test = test_of("visit", HALVES, guardrails=["complaint"])
+    test = experiment_on("visit", HALVES, guardrails=["complaint"])
     found = read_out(test, {"visit": visit, "complaint": bad}, cells, {}, DAY)
     assert [v.outcome for v in found.verdicts] == ["rejected", "worse"]
     assert found.decision == "test_more"
@@ -118,7 +117,7 @@ def test_hillstrom_readout(hillstrom, spend):
         against="Mens E-Mail",
         metric="spend",
     )
-    test = test_of("spend", THIRDS, policies={"by_category": policy})
+    test = experiment_on("spend", THIRDS, policies={"by_category": policy})
     cells = hillstrom.moments(spend, where="womens = 1 AND mens = 0")
     found = read_out(
         test, {"spend": spend}, hillstrom.moments(spend), {"by_category": [cells]}, DAY, currency="USD"
@@ -147,7 +146,7 @@ def test_content_address_follows_the_content(push):
 
 
 def test_arm_without_people_has_no_verdict_yet(visit, responders):
-    found = read_out(test_of("visit", HALVES), {"visit": visit}, {}, {}, DAY)
+    found = read_out(experiment_on("visit", HALVES), {"visit": visit}, {}, {}, DAY)
     assert found.sentences == ("No verdict yet: there are not two arms with at least two people each.",)
     assert found.decision == ""
 
@@ -155,7 +154,11 @@ def test_arm_without_people_has_no_verdict_yet(visit, responders):
 def test_what_cannot_be_read_out(visit, responders):
     with pytest.raises(Refused, match="EXP-H1"):
         read_out(
-            msgspec.structs.replace(test_of("visit", HALVES), hypothesis=None), {"visit": visit}, {}, {}, DAY
+            msgspec.structs.replace(experiment_on("visit", HALVES), hypothesis=None),
+            {"visit": visit},
+            {},
+            {},
+            DAY,
         )
     with pytest.raises(BadInput, match="metrics that are not defined"):
-        read_out(test_of("visit", HALVES), {}, {}, {}, DAY)
+        read_out(experiment_on("visit", HALVES), {}, {}, {}, DAY)
