@@ -65,7 +65,7 @@ def _verdict(outcome: Outcome, own: bool, margin: float | None, metric: Metric, 
         size = signed(margin, metric, currency).removeprefix("+")
         return f"practically no effect: shown to be smaller than {size} either way"
     words = {
-        "rejected": "the null hypothesis is rejected, the hypothesis holds",
+        "rejected": "the null hypothesis is rejected, the effect goes the way of the hypothesis",
         "opposite": "the hypothesis is refuted, the effect goes the other way",
         "better": "better",
         "worse": "worse",
