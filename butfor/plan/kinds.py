@@ -192,8 +192,8 @@ class Quantity(Part, frozen=True, kw_only=True):
 class Metric(Definition, tag="metric", frozen=True, kw_only=True):
     """A measure everyone has agreed how to calculate (R-045).
 
-    ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. ``margin`` turns
-    revenue into contribution margin by a rate between 0 and 1.
+    ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. With ``margin``, a rate
+    between 0 and 1, money in the numerator becomes contribution margin.
     """
 
     label: str
@@ -344,7 +344,7 @@ class Campaign(Definition, tag="campaign", frozen=True, kw_only=True):
 
 
 class Hypothesis(Part, frozen=True, kw_only=True):
-    """H1 in five slots (R-011); H0 is generated from it."""
+    """H1 in five slots (R-011); H0 is generated from it. ``minimum_effect`` is absolute, in the metric's unit."""
 
     audience: str
     change: str

@@ -79,14 +79,16 @@ def score_columns(audience: Audience) -> dict[str, exp.Expression]:
 def _score(trait: str, borders: Sequence[float], levels: int, *, low_is_good: bool = False) -> exp.Case:
     case = exp.Case().when(exp.EQ(this=column("orders"), expression=literal(0)), exp.null())
     for i, border in enumerate(borders):
-        at_most = exp.LTE(
-            this=column(trait), expression=literal(int(border) if border == int(border) else border)
-        )
-        if trait == "spend":
-            # A border is the last whole unit of its level, cents above it included.
-            at_most = exp.LT(this=column(trait), expression=literal(int(border) + 1))
-        case = case.when(at_most, literal(levels - i if low_is_good else i + 1))
+        case = case.when(_within(trait, border), literal(levels - i if low_is_good else i + 1))
     return case.else_(literal(1 if low_is_good else levels))
+
+
+def _within(trait: str, border: float) -> exp.Expression:
+    whole = int(border) if border == int(border) else border
+    if trait == "spend":
+        # A border is the last whole unit of its level, cents above it included.
+        return exp.LT(this=column(trait), expression=literal(int(border) + 1))
+    return exp.LTE(this=column(trait), expression=literal(whole))
 
 
 def _cell(rfm: Rfm, recency: exp.Expression, frequency: exp.Expression) -> exp.Case:
