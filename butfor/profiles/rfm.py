@@ -100,3 +100,29 @@ def _cell(rfm: Rfm, recency: exp.Expression, frequency: exp.Expression) -> exp.C
         )
         case = case.when(inside, literal(name))
     return case
+
+
+@named("profiles.grid")
+def grid(audience: str) -> exp.Expression:
+    """People and net spend per pair of recency and frequency scores."""
+    template = """
+        SELECT g_recency AS recency, g_frequency AS frequency, g_cell AS cell, count(*) AS people,
+               CAST(sum(spend) AS DOUBLE) AS spend
+        FROM traits WHERE g_recency IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """
+    tree = sql(template)
+    for found in tree.find_all(exp.Column):
+        if found.name.startswith("g_"):
+            found.replace(column(audience + found.name[1:]))
+    return tree
+
+
+@named("profiles.stages")
+def stages(term: str) -> exp.Expression:
+    """People and net spend per value of a lifecycle term."""
+    return (
+        exp.select(column(term).as_("stage"), "count(*) AS people", "CAST(sum(spend) AS DOUBLE) AS spend")
+        .from_("traits")
+        .group_by(column(term))
+        .order_by(column(term))
+    )
