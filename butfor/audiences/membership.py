@@ -45,7 +45,7 @@ def memberships(conditions: dict[str, exp.Expression], as_of: datetime) -> exp.E
 
 
 def _one(name: str, held: exp.Expression, as_of: datetime) -> exp.Select:
-    base = sql("SELECT :name AS audience, person_id, :as_of AS as_of FROM traits", name=name, as_of=as_of)
+    base = sql("SELECT person_id, :name AS audience, :as_of AS as_of FROM traits", name=name, as_of=as_of)
     assert isinstance(base, exp.Select)
     return base.where(held)
 

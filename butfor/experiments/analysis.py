@@ -93,7 +93,7 @@ def analyse(metric: Metric, treatment: ArmMoments, control: ArmMoments, alpha: f
     df = welch_df(variances, people)
     welch = _welch(metric, treatment, control, level)
     skew = _skew(metric, arms, weights, se)
-    better = _better_test(metric, arms, welch.effect_size, se, df, skew, level)
+    better = _better_test(metric, arms, float(welch.effect_size), se, df, skew, level)
     decides, refused = _gate(metric, buyers, better)
     positive = welch.control > 0 and welch.treatment > 0
     pvalue = float(welch.pvalue)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from butfor.experiments.moments import columns_of
 from butfor.plan.kinds import Experiment, Metric, Quantity
 from butfor.store import Table, column, literal, named, sql
 
@@ -88,14 +87,13 @@ def _quantities(
     """Return for each column its quantity, its window in days after assignment, and its margin rate."""
     found: dict[str, tuple[Quantity, tuple[int, int], float | None]] = {}
     for metric in metrics.values():
-        numerator, denominator, covariate = columns_of(metric)
         after = (0, metric.window_days or experiment.window_days)
-        found[numerator] = (metric.numerator, after, metric.margin)
+        found[metric.id] = (metric.numerator, after, metric.margin)
         if metric.denominator:
-            found[denominator or ""] = (metric.denominator, after, None)
+            found[f"{metric.id}__den"] = (metric.denominator, after, None)
         if metric.covariate:
             before = (-(metric.covariate_days or experiment.window_days), 0)
-            found[covariate or ""] = (metric.covariate, before, None)
+            found[f"{metric.id}__pre"] = (metric.covariate, before, None)
     return found
 
 
