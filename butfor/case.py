@@ -49,7 +49,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
         """Return plain data; readouts carry their returns."""
         built: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
         built["readouts"] = [
-            r.to_dict() | {"returns": msgspec.to_builtins(m)} for r, m in zip(self.readouts, self.returns, strict=True)
+            r.to_dict() | {"returns": msgspec.to_builtins(m)}
+            for r, m in zip(self.readouts, self.returns, strict=True)
         ]
         del built["returns"]
         return built
@@ -67,7 +68,11 @@ def case_names() -> list[str]:
 
 
 def run_case(
-    name: str, data: Path, folder: Path | None = None, progress: Callable[[str], None] | None = None, now: datetime | None = None
+    name: str,
+    data: Path,
+    folder: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+    now: datetime | None = None,
 ) -> CaseResult:
     """Run a case on the public data in ``data``; its workspace is kept in ``folder`` if one is given.
 
@@ -81,7 +86,9 @@ def run_case(
             return _worked(ws, name, recipe, files, progress or (lambda step: None))
 
 
-def _worked(ws: Workspace, name: str, recipe: CaseRecipe, files: list[Path], tell: Callable[[str], None]) -> CaseResult:
+def _worked(
+    ws: Workspace, name: str, recipe: CaseRecipe, files: list[Path], tell: Callable[[str], None]
+) -> CaseResult:
     loads = [ws.load(load["source"], str(file), tell) for load, file in zip(recipe.loads, files, strict=True)]
     ran = ws.run(progress=tell)
     tell("reading experiments")
@@ -106,7 +113,12 @@ def _worked(ws: Workspace, name: str, recipe: CaseRecipe, files: list[Path], tel
 def _recipe(name: str) -> CaseRecipe:
     path = case_folder() / name / "case.yaml"
     if not path.is_file():
-        raise BadInput("case", value=name, rule="a case is a folder in cases/", next_step=did_you_mean(name, case_names()))
+        raise BadInput(
+            "case",
+            value=name,
+            rule="a case is a folder in cases/",
+            next_step=did_you_mean(name, case_names()),
+        )
     return msgspec.convert(YAML(typ="safe").load(path.read_text(encoding="utf-8")), CaseRecipe)
 
 
