@@ -6,6 +6,7 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, cast
 
@@ -126,12 +127,11 @@ def _code_page(data: bytes) -> str:
 
 def _odd(text: str) -> int:
     """Count the signs (not letters) that stand inside words, as wrongly read letters do."""
-    pairs = zip(text, text[1:], strict=False)
-    return sum(_sign(a) and b.isalpha() or a.isalpha() and _sign(b) for a, b in pairs)
+    return sum((_sign(a) and b.isalpha()) or (a.isalpha() and _sign(b)) for a, b in pairwise(text))
 
 
 def _sign(char: str) -> bool:
-    return ord(char) > 127 and not char.isalpha() or char in "ºª"
+    return (ord(char) > 127 and not char.isalpha()) or char in "ºª"
 
 
 def _decoded(data: bytes, encoding: str) -> str:

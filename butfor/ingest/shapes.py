@@ -161,7 +161,7 @@ def read_time(value: str, forms: Sequence[str], zone: str) -> datetime | None:
     """Return the UTC time that a text means in one of ``forms``, text without an offset in ``zone``; None if none."""
     for form in forms:
         try:
-            found = _iso(value) if form == "iso" else datetime.strptime(value, form)  # noqa: DTZ007
+            found = _iso(value) if form == "iso" else datetime.strptime(value, form)
         except ValueError:
             continue
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
