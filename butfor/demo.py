@@ -35,6 +35,7 @@ from butfor.plan.kinds import (
     Experiment,
     Goal,
     Hypothesis,
+    IdentityDecision,
     Rule,
     Threshold,
     Variant,

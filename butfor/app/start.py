@@ -51,14 +51,16 @@ def start(
     """
     path = Path(folder)
     moment = now or datetime.now(UTC).replace(tzinfo=None)
-    proposal = None
+    proposal, facts = None, list[str]()
     if file is not None:
-        proposal = _answered(propose(sniff(file, table), name or source_name(table or file), moment), ask)
+        sample = sniff(file, table)
+        facts = sample.facts
+        proposal = _answered(propose(sample, name or source_name(table or file), moment), ask)
     if (path / FILE).exists():
         _add_source(path, proposal)
     else:
         _write_new(path, proposal, currency, margin, answered=ask is not None)
-    return _started(path, file, proposal, answered=ask is not None)
+    return _started(path, file, proposal, facts, answered=ask is not None)
 
 
 def source_name(file: str) -> str:
@@ -148,7 +150,9 @@ def _add_source(path: Path, proposal: Proposal | None) -> None:
         save_workspace_file(path, msgspec.structs.replace(workspace, identity=identity))
 
 
-def _started(path: Path, file: str | None, proposal: Proposal | None, *, answered: bool) -> Started:
+def _started(
+    path: Path, file: str | None, proposal: Proposal | None, facts: list[str], *, answered: bool
+) -> Started:
     if proposal is None:
         return Started(
             folder=str(path),
@@ -162,7 +166,7 @@ def _started(path: Path, file: str | None, proposal: Proposal | None, *, answere
         file=file,
         confidence=proposal.confidence,
         because=proposal.because,
-        facts=proposal.facts,
+        facts=facts,
         questions=[] if answered else proposal.questions,
         next=f"butfor -C {path} load {proposal.source.id} {file}",
     )

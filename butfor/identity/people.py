@@ -2,8 +2,8 @@
 
 What the identity decision of the plan says is all that joins: the primary identifier and the ranked
 ones whose term has ``links``. A value shared by more accounts than its term allows is generic (a shop's own
-address, a test number) and joins nobody; an account that carries two primary numbers (a shared device) joins
-nobody either, because nobody knows whose it is.
+address, a test number) and joins nobody; an account that carries two values of an exclusive
+identifier (a shared device) joins nobody either, because nobody knows whose it is.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def resolve_people(lake: Lake, plan: Plan) -> PeopleFound:
     linking = [name for name, rule in rules.items() if rule.links]
     all_accounts = lake.fetch(accounts())
     carried = lake.fetch(known())
-    shared = _shared(carried, decision.primary)
+    shared = _shared(carried, [name for name, rule in rules.items() if rule.exclusive])
     anonymous = _anonymous(carried, ranked) | shared
     links = lake.fetch(values(linking))
     links = links.filter(pc.invert(pc.is_in(links["account_id"], pa.array(sorted(shared), pa.string()))))
@@ -101,8 +101,9 @@ def resolve_people(lake: Lake, plan: Plan) -> PeopleFound:
     )
 
 
-def _shared(carried: pa.Table, primary: str) -> set[str]:
-    several = pc.and_(pc.equal(carried["term"], primary), pc.greater(carried["n"], 1))
+def _shared(carried: pa.Table, exclusive: list[str]) -> set[str]:
+    held = pc.is_in(carried["term"], pa.array(exclusive, pa.string()))
+    several = pc.and_(held, pc.greater(carried["n"], 1))
     return set(carried.filter(several)["account_id"].to_pylist())
 
 

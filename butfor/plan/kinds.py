@@ -148,9 +148,14 @@ class LogicCase(Part, frozen=True, kw_only=True):
 
 
 class Identity(Part, frozen=True, kw_only=True):
-    """How an identifier term may join accounts."""
+    """How an identifier term may join accounts.
+
+    A value carried by more than ``max_accounts`` is generic and joins nobody. Of an ``exclusive`` identifier one
+    person shows one value per account: an account that shows two is shared by several people and joins nobody.
+    """
 
     links: bool = True
+    exclusive: bool = False
     max_accounts: Annotated[int, Meta(ge=2)] = 20
 
 
