@@ -1,0 +1,219 @@
+"""Pictures of what was earned: effects with their intervals, and the way from revenue to what was caused."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from butfor.charts.canvas import base, finish, rows_of
+from butfor.charts.findings import (
+    OUTCOMES,
+    ArmEffect,
+    Bar,
+    Measure,
+    arm_effects,
+    bars_of,
+    forest_finding,
+    measure_of,
+    waterfall_finding,
+)
+from butfor.charts.theme import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    NEUTRAL,
+    PAPER,
+    WARN,
+    dated,
+    digits_for,
+    money,
+    shown,
+    signed,
+)
+from butfor.experiments.readout import Readout
+from butfor.plan.kinds import Metric
+
+COLOURS = {"rejected": ACCENT, "better": ACCENT, "opposite": WARN, "worse": WARN}
+"""Proven for the better, proven for the worse; everything else is grey."""
+
+FOREST_ROW = 84
+
+
+def forest(
+    readout: Readout, metric: Metric | str, planted: Mapping[str, float] | None = None, *, currency: str = ""
+) -> alt.LayerChart:
+    """Draw the effect of every arm against the control in one metric, with the interval its verdict rests on.
+
+    Where the skew-corrected interval decides, Welch's is drawn thinner below it. ``planted`` holds the true
+    difference per person by arm where it is known (simulated shops), drawn as a diamond. An arm without a
+    verdict has no estimate on the picture, only the reason in words; the same for all arms when the readout is
+    blocked. A ``Metric`` brings its label and unit; with its id alone, ``currency`` makes it money.
+    """
+    measure = measure_of(readout, metric, currency)
+    effects = arm_effects(readout, measure, planted or {})
+    rows = [_forest_row(effect, readout.blocked, measure) for effect in effects] or [_nobody()]
+    picture = base(rows).encode(y=rows_of("row", [row["row"] for row in rows]))
+    control = next((arm.label for arm in readout.arms if arm.control), readout.control)
+    axis_title = textwrap.wrap(
+        f"difference in {measure.label}{measure.per} against {control}"
+        + (f", {measure.unit}" if measure.unit else ""), 52,
+    )  # fmt: skip
+    drawn = any(row["low"] is not None or row["planted"] is not None for row in rows)
+    axis = alt.Axis(title=axis_title, grid=False, tickCount=6) if drawn else None
+    x = alt.X("low:Q", axis=axis, scale=alt.Scale(domain=_domain(rows), nice=False))
+    layers = [*_zero(axis), *_intervals(picture, x), *_words(picture)]
+    thin = any(row["plain_low"] is not None for row in rows)
+    what = shown(
+        f"estimate with {100 * (1 - readout.alpha):g} % interval",
+        "thin line: the same without correction for skewness" if thin else "",
+        "diamond: the planted truth" if planted else "",
+        dated(readout.as_of),
+    )
+    return finish(layers, forest_finding(readout, measure, effects), what, FOREST_ROW * len(rows))
+
+
+def _forest_row(effect: ArmEffect, blocked: str, measure: Measure) -> dict[str, Any]:
+    barred = effect.low is None
+    said = f"{effect.figures}: {OUTCOMES[effect.outcome]}"
+    if barred:
+        said = "\n".join(textwrap.wrap(f"No verdict: {effect.why}", 54))
+    truth = "" if effect.planted is None else f", planted {_short(effect.planted, effect, measure)}"
+    return {
+        "row": effect.arm,
+        "name": effect.label + ("  (blocked)" if blocked else ""),
+        "said": said if barred else said + truth,
+        "value": None if barred else effect.value,
+        "low": effect.low,
+        "high": effect.high,
+        "plain_low": effect.plain.low if effect.plain else None,
+        "plain_high": effect.plain.high if effect.plain else None,
+        "planted": effect.planted,
+        "colour": COLOURS.get(effect.outcome, NEUTRAL),
+    }
+
+
+def _nobody() -> dict[str, Any]:
+    empty = dict.fromkeys(("value", "low", "high", "plain_low", "plain_high", "planted"))
+    return empty | {
+        "row": "",
+        "name": "No effect to draw yet",
+        "said": "there are not two arms with at least two people each",
+        "colour": NEUTRAL,
+    }
+
+
+def _short(planted: float, effect: ArmEffect, measure: Measure) -> str:
+    return signed(planted, digits_for((effect.high or 0.0) - (effect.low or 0.0)), measure.unit)
+
+
+def _domain(rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    names = ("low", "high", "plain_low", "plain_high", "planted")
+    seen = [row[name] for row in rows for name in names if row[name] is not None]
+    low, high = min(seen, default=0.0), max(seen, default=0.0)
+    low, high = min(low, 0.0), max(high, 0.0)
+    edge = 0.06 * (high - low) or 1.0
+    return [low - edge, high + edge]
+
+
+def _zero(axis: alt.Axis | None) -> list[alt.Chart]:
+    rule = base([{}]).mark_rule(color=NEUTRAL, strokeDash=[2, 3])
+    return [rule.encode(x=alt.XDatum(0, axis=axis))] if axis else []
+
+
+def _intervals(picture: alt.Chart, x: alt.X) -> list[alt.Chart]:
+    colour = alt.Color("colour:N", scale=None)
+    down = 22
+    return [
+        picture.mark_rule(strokeWidth=5, strokeCap="round", yOffset=down).encode(x=x, x2="high:Q", color=colour),
+        picture.mark_rule(strokeWidth=1.5, yOffset=down + 9, opacity=0.75).encode(
+            x="plain_low:Q", x2="plain_high:Q", color=colour
+        ),
+        picture.mark_point(
+            filled=True, size=130, opacity=1, yOffset=down, stroke=PAPER, strokeWidth=1.5
+        ).encode(x="value:Q", color=colour),
+        picture.mark_point(
+            shape="diamond", size=110, opacity=1, yOffset=down, fill=PAPER, stroke=INK, strokeWidth=1.8
+        ).encode(x="planted:Q"),
+    ]
+
+
+def _words(picture: alt.Chart) -> list[alt.Chart]:
+    at_left = picture.encode(x=alt.value(0))
+    line = {"align": "left", "baseline": "top", "lineHeight": 15}
+    # The white outline keeps words readable where the zero line runs behind them.
+    halo = {"stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}
+    return [
+        at_left.mark_text(**line, **extra, dy=dy, fontSize=size, fontWeight=weight, color=color).encode(
+            text=f"{field}:N"
+        )
+        for field, dy, size, weight, color in (
+            ("name", -36, 13, 600, INK),
+            ("said", -19, 12, 400, MUTED),
+        )
+        for extra in (halo, {})
+    ]
+
+
+def waterfall(
+    steps: Sequence[tuple[str, float | None]], *, currency: str = "", as_of: object = "", note: str = ""
+) -> alt.LayerChart:
+    """Draw the way from the first amount to the last, one bar per step, from top to bottom.
+
+    The first step opens; an amount of None (or one that equals the steps so far) is a total; all others are
+    added, so what is taken away is negative. ``note`` says what the picture rests on, such as the window.
+    """
+    bars = bars_of(steps)
+    rows = [_waterfall_row(bar, place, bars, currency) for place, bar in enumerate(bars)]
+    picture = base(rows).encode(y=rows_of("row", [row["row"] for row in rows]))
+    ends = [0.0, *(bar.start for bar in bars), *(bar.end for bar in bars)]
+    x = alt.X("left:Q", axis=None, scale=alt.Scale(domain=[min(ends), max(ends) or 1.0], nice=False))
+    colour = alt.Color("colour:N", scale=None)
+    layers = [
+        base([{}]).mark_rule(color=FAINT).encode(x=alt.XDatum(0, axis=None)),
+        picture.mark_bar(height=16, yOffset=9, cornerRadius=2).encode(x=x, x2="right:Q", color=colour),
+        *(text for total in (True, False) for text in _line_items(picture, total)),
+    ]
+    what = shown(
+        "dark: what stands; light: what is taken away or added", f"in {currency}" if currency else "", note,
+        dated(as_of),
+    )  # fmt: skip
+    return finish(layers, waterfall_finding(bars, currency), what, 54 * len(rows))
+
+
+def _waterfall_row(bar: Bar, place: int, bars: Sequence[Bar], currency: str) -> dict[str, Any]:
+    written = money(bar.amount, currency, _digits(bars))
+    return {
+        "row": f"{place}",
+        "label": bar.label,
+        "value": bar.amount,
+        "left": min(bar.start, bar.end),
+        "right": max(bar.start, bar.end),
+        "total": bar.total,
+        "amount": written if bar.total or bar.amount < 0 else f"+{written}",
+        "colour": _bar_colour(bar),
+    }
+
+
+def _bar_colour(bar: Bar) -> str:
+    if bar.total:
+        return ACCENT if bar.end >= 0 else WARN
+    return "#e0a58a" if bar.amount < 0 else "#8db4d9"
+
+
+def _digits(bars: Sequence[Bar]) -> int:
+    """Return the decimals of all amounts alike: cents only where the largest is under a hundred."""
+    return 0 if max(abs(bar.end) for bar in bars) >= 100 else 2
+
+
+def _line_items(picture: alt.Chart, total: bool) -> list[alt.Chart]:
+    """Return a step's label at the left and its amount at the right, as in an account."""
+    kind = picture.transform_filter(f"datum.total === {str(total).lower()}")
+    look = {"dy": -11, "fontSize": 13, "fontWeight": 600 if total else 400, "color": INK if total else MUTED}
+    return [
+        kind.mark_text(align="left", **look).encode(x=alt.value(0), text="label:N"),
+        kind.mark_text(align="right", **look).encode(x=alt.value("width"), text="amount:N"),
+    ]
