@@ -21,9 +21,16 @@ from butfor.charts.findings import (
 from butfor.charts.theme import ACCENT, DEEP, INK, MUTED, PALE, PAPER, WARN, dated, money, percent, shown
 from butfor.profiles.gaps import GapCurve
 
+SHADES = [PALE, "#bcd8f1", "#8fbfe8", ACCENT, DEEP]
+"""From little to much; on each, black or white text has a contrast of 4.5 or more, which no middle blue allows."""
+
 
 def rfm_grid(
-    rows: Sequence[Row], *, currency: str = "", as_of: object = "", colour: Literal["spend", "people"] = "spend"
+    rows: Sequence[Row],
+    *,
+    currency: str = "",
+    as_of: object = "",
+    colour: Literal["spend", "people"] = "spend",
 ) -> alt.LayerChart:
     """Draw the RFM grid as a heat map: recency upwards, frequency to the right, both 1 (worst) to 5 (best).
 
@@ -31,32 +38,39 @@ def rfm_grid(
     (or ``cell``) of its segment. ``colour`` shows spend per person or the number of people.
     """
     cells = [_cell(row, colour) for row in rows]
-    most = max((cell["shade"] for cell in cells), default=0.0) or 1.0
+    steps = _steps([cell["shade"] for cell in cells])
     for cell in cells:
-        # White on the darkest third and ink on the rest keeps every label at a contrast of 4.5 or more.
-        cell["dark"] = (cell["shade"] / most) ** 0.5 > 0.55
-    place = {
-        "x": alt.X("frequency:O", title="frequency score  (rare → often)", axis=_quiet()),
-        "y": alt.Y("recency:O", sort="descending", title="recency score  (long ago → lately)", axis=_quiet()),
-    }
+        cell["dark"] = cell["shade"] >= steps[2]
     unit = f"spend per person{', ' + currency if currency else ''}" if colour == "spend" else "people"
-    # A root scale, because a few big cells would otherwise leave all others one shade.
     fill = alt.Color(
         "shade:Q",
         title=unit,
-        scale=alt.Scale(type="sqrt", domain=[0, most], range=[PALE, "#7fb2e0", ACCENT, DEEP]),
-        legend=alt.Legend(format="~s", tickCount=4, gradientLength=220, gradientThickness=10),
+        scale=alt.Scale(type="threshold", domain=steps, range=SHADES),
+        legend=alt.Legend(format=",~r", gradientLength=220, gradientThickness=10),
     )
-    picture = base(cells).encode(**place)
+    picture = base(cells).encode(
+        x=alt.X("frequency:O", title="frequency score  (rare → often)", axis=_quiet()),
+        y=alt.Y("recency:O", sort="descending", title="recency score  (long ago → lately)", axis=_quiet()),
+    )
     ink = alt.condition("datum.dark", alt.value(PAPER), alt.value(INK))
+    small = alt.ExprRef("width < 400 ? 9 : 11.5")
     layers = [
         picture.mark_rect(stroke=PAPER, strokeWidth=3, cornerRadius=4).encode(color=fill),
-        picture.mark_text(dy=-12, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
-        picture.mark_text(dy=5, fontSize=11, baseline="middle", lineHeight=12).encode(text="label:N", color=ink),
+        picture.mark_text(dy=-13, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
+        picture.mark_text(dy=6, fontSize=small, lineHeight=12).encode(text="label:N", color=ink),
     ]
     what = shown("customers per cell with their segment", f"colour: {unit}", dated(as_of))
     levels = len({row["recency"] for row in rows}) or 1
     return finish(layers, rfm_finding(rows), what, 68 * levels)
+
+
+def _steps(values: Sequence[float]) -> list[float]:
+    """Return the four values at which the shade changes, rising.
+
+    They follow the root of the value, because a few big cells would otherwise leave all others one shade.
+    """
+    most = max(values, default=0.0) or 1.0
+    return [float(f"{most * (place / len(SHADES)) ** 2:.2g}") for place in range(1, len(SHADES))]
 
 
 def _cell(row: Row, colour: str) -> dict[str, Any]:
@@ -135,12 +149,19 @@ def gap_curve(curve: GapCurve, *, as_of: object = "") -> alt.LayerChart:
     points = [
         {"days": day, "share": part} for day, part in zip(curve.days, curve.share, strict=True) if day <= end
     ]
+    # The label of P90 stands left of its line and that of P95 right, so that they never meet.
     marks = [
-        {"days": days, "share": part, "label": f"{percent(part)} within\n{days} days"}
-        for days, part in ((curve.median, 0.5), (curve.p90, 0.9), (curve.p95, 0.95))
+        {"days": days, "share": part, "label": f"{percent(part)} within\n{days} days", "at": at, "side": side}
+        for days, part, at, side in (
+            (curve.median, 0.5, 0.44, "right"),
+            (curve.p90, 0.9, 0.2, "left"),
+            (curve.p95, 0.95, 0.2, "right"),
+        )
     ]
     x = alt.X("days:Q", title="days until the next purchase", scale=alt.Scale(domain=[0, end], nice=False))
-    y = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1.0]), axis=alt.Axis(format=".0%", tickCount=5))
+    y = alt.Y(
+        "share:Q", title=None, scale=alt.Scale(domain=[0, 1.0]), axis=alt.Axis(format=".0%", tickCount=5)
+    )
     line = base([{"days": 0, "share": 0.0}, *points]).encode(x=x, y=y)
     rules = base(marks).encode(x=x)
     layers = [
@@ -148,11 +169,17 @@ def gap_curve(curve: GapCurve, *, as_of: object = "") -> alt.LayerChart:
         line.mark_line(interpolate="step-after", color=ACCENT, strokeWidth=2.5),
         rules.mark_rule(color=WARN, strokeDash=[4, 3]).encode(y=y),
         rules.mark_point(filled=True, size=70, color=WARN, opacity=1).encode(y=y),
-        rules.mark_text(align="left", dx=8, dy=10, baseline="top", color=INK).encode(y=y, text="label:N"),
+        *(
+            rules.transform_filter(f"datum.side === '{side}'")
+            .mark_text(align=align, dx=dx, baseline="top", fontWeight=600)
+            .encode(y="at:Q", text="label:N")
+            for side, align, dx in (("left", "right", -7), ("right", "left", 7))
+        ),
     ]
     beyond = f"{percent(1 - points[-1]['share'])} of gaps last longer than {end} days and are not drawn"
     what = shown(
-        f"share of {curve.gaps:,} gaps between purchases" + (f" of {curve.people:,} people" if curve.people else ""),
+        f"share of {curve.gaps:,} gaps between purchases"
+        + (f" of {curve.people:,} people" if curve.people else ""),
         beyond if end < curve.days[-1] else "",
         dated(as_of),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -114,19 +115,22 @@ def bars_of(steps: Sequence[tuple[str, float | None]]) -> list[Bar]:
     return bars
 
 
-def waterfall_finding(bars: Sequence[Bar], currency: str) -> str:
-    """Say what is left at the end of what came in at the start."""
+def waterfall_finding(bars: Sequence[Bar], currency: str, interval: Interval | None = None) -> str:
+    """Say what is left at the end of what came in at the start, and between which bounds."""
     first, last = bars[0], bars[-1]
-    if last.end < 0:
-        return (
-            f"{sentence_case(last.label)}: a loss of {money(-last.end, currency)}, "
-            f"of {money(first.end, currency)} {lower_first(first.label)}"
-        )
-    kept = f" ({percent(share(last.end, first.end))})" if first.end > 0 else ""
-    return (
-        f"{sentence_case(last.label)} is {money(last.end, currency)}{kept} "
-        f"of {money(first.end, currency)} {lower_first(first.label)}"
-    )
+    bounds = f" ({money_range(interval, currency)})" if interval else ""
+    doubt = ", not proven" if interval and interval.covers(0.0) else ""
+    opening = f"{money(first.end, currency)} {lower_first(first.label)}"
+    left = f"{sentence_case(last.label)} is {money(last.end, currency)}{bounds}{doubt}"
+    if last.end < 0 or first.end <= 0:
+        return f"{left}, after {opening}"
+    return f"{left}: {percent(share(last.end, first.end))} of {opening}"
+
+
+def money_range(interval: Interval, currency: str) -> str:
+    """Return "2,100 to 15,300 EUR", both ends with the decimals of the larger."""
+    digits = 0 if max(abs(interval.low), abs(interval.high)) >= 100 else 2
+    return f"{money(interval.low, '', digits)} to {money(interval.high, currency, digits)}"
 
 
 class ArmEffect(Struct, frozen=True, kw_only=True):
@@ -146,6 +150,11 @@ class ArmEffect(Struct, frozen=True, kw_only=True):
     planted: float | None
     figures: str
     why: str
+
+    @property
+    def reason(self) -> str:
+        """The first clause of ``why``; the rest is for the sentences beside the picture."""
+        return re.split("[;:]", self.why)[0]
 
 
 class Measure(Struct, frozen=True):
@@ -188,8 +197,8 @@ def _arm_effect(
     effect: Effect, verdict: Verdict, measure: Measure, label: str, planted: Mapping[str, float]
 ) -> ArmEffect:
     barred = verdict.outcome == "refused"
-    interval = effect.deciding_interval.scaled(measure.factor)
-    plain = effect.interval.scaled(measure.factor) if effect.decides == "skew" else None
+    interval = _shown(effect.deciding_interval, measure)
+    plain = _shown(effect.interval, measure) if effect.decides == "skew" else None
     truth = planted.get(effect.treatment)
     return ArmEffect(
         arm=effect.treatment,
@@ -205,6 +214,12 @@ def _arm_effect(
     )
 
 
+def _shown(interval: Interval, measure: Measure) -> Interval:
+    # Bare floats, because a corrected interval can hold number types of the statistics library.
+    ends = interval.scaled(measure.factor)
+    return Interval(float(ends.low), float(ends.high), ends.level)
+
+
 def _figures(value: float, interval: Interval, unit: str) -> str:
     digits = digits_for(interval.high - interval.low)
     low, high = signed(interval.low, digits), signed(interval.high, digits)
@@ -218,15 +233,17 @@ def forest_finding(readout: Readout, measure: Measure, effects: Sequence[ArmEffe
     judged = [e for e in effects if e.outcome != "refused"]
     proven = [e for e in judged if e.outcome in PROVEN]
     if not judged:
-        return f"No verdict on {measure.label}"
+        return f"No verdict {'on' if effects else 'yet on'} {measure.label}"
     if not proven:
         return _unproven(measure, judged)
     top = max(proven, key=lambda e: abs(e.value))
     others = f"; {len(proven)} of {len(effects)} arms are proven to change it" if len(effects) > 1 else ""
     way = "raises" if top.value > 0 else "lowers"
     digits = digits_for((top.high or 0.0) - (top.low or 0.0))
-    size = signed(abs(top.value), digits, measure.unit).removeprefix("+")
-    return f"{top.label} {way} {measure.label} by {size}{measure.per}{others}"
+    turned = Interval(top.low or 0.0, top.high or 0.0).scaled(1.0 if top.value > 0 else -1.0)
+    size, low, high = (money(x, "", digits) for x in (abs(top.value), turned.low, turned.high))
+    unit = f" {measure.unit}".rstrip()
+    return f"{top.label} {way} {measure.label} by {size}{unit}{measure.per} ({low} to {high}){others}"
 
 
 def _unproven(measure: Measure, judged: Sequence[ArmEffect]) -> str:

@@ -6,7 +6,6 @@ is drawn twice, for wide and for narrow screens, and shown by its width; its fin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -101,20 +100,13 @@ def _section(section: Section, name: str) -> str:
 def _figure(chart: Any, name: str) -> str:
     finding, shown = render.heading(chart)
     bare = render.bare(chart)
+    label = f'role="img" aria-label="{escape(finding)}"'
     drawn = "\n".join(
-        f'<div class="{kind}" role="img" aria-label="{escape(finding)}">{_svg(bare, width, f"{name}-{kind}-")}</div>'
+        f'<div class="{kind}" {label}>{render.to_svg(bare, width, f"{name}-{kind}-")}</div>'
         for kind, width in (("wide", WIDTH), ("narrow", NARROW))
     )
     caption = f'<b>{escape(finding)}</b><span class="shown">{escape(shown)}</span>'
     return f"<figure>\n<figcaption>{caption}</figcaption>\n{drawn}\n</figure>"
-
-
-def _svg(spec: dict[str, Any], width: int, prefix: str) -> str:
-    """Draw a chart for a page that holds others: ids are made its own, or all would share one clip path."""
-    # The page names the picture as a whole; a name on each bar as well would be read out again.
-    svg = render.to_svg(spec | {"config": spec.get("config", {}) | {"aria": False}}, width)
-    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-    return re.sub(r"url\(#", f"url(#{prefix}", svg)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
@@ -143,9 +135,9 @@ def _written(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,.0f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _words(column: str) -> str:

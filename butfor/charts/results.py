@@ -18,6 +18,7 @@ from butfor.charts.findings import (
     bars_of,
     forest_finding,
     measure_of,
+    sentence_case,
     waterfall_finding,
 )
 from butfor.charts.theme import (
@@ -35,12 +36,15 @@ from butfor.charts.theme import (
     signed,
 )
 from butfor.experiments.readout import Readout
+from butfor.model import Interval
 from butfor.plan.kinds import Metric
 
 COLOURS = {"rejected": ACCENT, "better": ACCENT, "opposite": WARN, "worse": WARN}
 """Proven for the better, proven for the worse; everything else is grey."""
 
-FOREST_ROW = 84
+FOREST_ROW = 104
+WORDS_ROW = 76
+"""Height of an arm in pixels, with an interval and with words alone."""
 
 
 def forest(
@@ -58,34 +62,43 @@ def forest(
     rows = [_forest_row(effect, readout.blocked, measure) for effect in effects] or [_nobody()]
     picture = base(rows).encode(y=rows_of("row", [row["row"] for row in rows]))
     control = next((arm.label for arm in readout.arms if arm.control), readout.control)
-    axis_title = textwrap.wrap(
-        f"difference in {measure.label}{measure.per} against {control}"
-        + (f", {measure.unit}" if measure.unit else ""), 52,
-    )  # fmt: skip
+    unit = f", {measure.unit}" if measure.unit else ""
+    axis_title = textwrap.wrap(f"difference in {measure.label}{measure.per} against {control}{unit}", 44)
     drawn = any(row["low"] is not None or row["planted"] is not None for row in rows)
-    axis = alt.Axis(title=axis_title, grid=False, tickCount=6) if drawn else None
+    axis = (
+        alt.Axis(title=axis_title, grid=False, tickCount=alt.ExprRef("width < 400 ? 4 : 8"))
+        if drawn
+        else None
+    )
     x = alt.X("low:Q", axis=axis, scale=alt.Scale(domain=_domain(rows), nice=False))
     layers = [*_zero(axis), *_intervals(picture, x), *_words(picture)]
+    judged = any(row["low"] is not None for row in rows)
     thin = any(row["plain_low"] is not None for row in rows)
     what = shown(
-        f"estimate with {100 * (1 - readout.alpha):g} % interval",
+        f"estimate with {100 * (1 - readout.alpha):g} % interval" if judged else "",
         "thin line: the same without correction for skewness" if thin else "",
         "diamond: the planted truth" if planted else "",
         dated(readout.as_of),
     )
-    return finish(layers, forest_finding(readout, measure, effects), what, FOREST_ROW * len(rows))
+    return finish(
+        layers,
+        forest_finding(readout, measure, effects),
+        what,
+        (FOREST_ROW if drawn else WORDS_ROW) * len(rows),
+    )
 
 
 def _forest_row(effect: ArmEffect, blocked: str, measure: Measure) -> dict[str, Any]:
+    verdict = sentence_case(OUTCOMES[effect.outcome])
+    if effect.planted is not None:
+        verdict += f"; planted {_planted(effect.planted, effect, measure)}"
     barred = effect.low is None
-    said = f"{effect.figures}: {OUTCOMES[effect.outcome]}"
-    if barred:
-        said = "\n".join(textwrap.wrap(f"No verdict: {effect.why}", 54))
-    truth = "" if effect.planted is None else f", planted {_short(effect.planted, effect, measure)}"
+    why = "\n".join(textwrap.wrap(f"No verdict: {effect.reason}", 48)) if barred else ""
     return {
         "row": effect.arm,
-        "name": effect.label + ("  (blocked)" if blocked else ""),
-        "said": said if barred else said + truth,
+        "name": textwrap.shorten(effect.label, 34, placeholder=" …") + ("  (blocked)" if blocked else ""),
+        "figures": why or effect.figures,
+        "verdict": "" if barred else verdict,
         "value": None if barred else effect.value,
         "low": effect.low,
         "high": effect.high,
@@ -101,12 +114,13 @@ def _nobody() -> dict[str, Any]:
     return empty | {
         "row": "",
         "name": "No effect to draw yet",
-        "said": "there are not two arms with at least two people each",
+        "figures": "There are not two arms with at least two\npeople each.",
+        "verdict": "",
         "colour": NEUTRAL,
     }
 
 
-def _short(planted: float, effect: ArmEffect, measure: Measure) -> str:
+def _planted(planted: float, effect: ArmEffect, measure: Measure) -> str:
     return signed(planted, digits_for((effect.high or 0.0) - (effect.low or 0.0)), measure.unit)
 
 
@@ -126,9 +140,11 @@ def _zero(axis: alt.Axis | None) -> list[alt.Chart]:
 
 def _intervals(picture: alt.Chart, x: alt.X) -> list[alt.Chart]:
     colour = alt.Color("colour:N", scale=None)
-    down = 22
+    down = 24
     return [
-        picture.mark_rule(strokeWidth=5, strokeCap="round", yOffset=down).encode(x=x, x2="high:Q", color=colour),
+        picture.mark_rule(strokeWidth=5, strokeCap="round", yOffset=down).encode(
+            x=x, x2="high:Q", color=colour
+        ),
         picture.mark_rule(strokeWidth=1.5, yOffset=down + 9, opacity=0.75).encode(
             x="plain_low:Q", x2="plain_high:Q", color=colour
         ),
@@ -151,44 +167,56 @@ def _words(picture: alt.Chart) -> list[alt.Chart]:
             text=f"{field}:N"
         )
         for field, dy, size, weight, color in (
-            ("name", -36, 13, 600, INK),
-            ("said", -19, 12, 400, MUTED),
+            ("name", -46, 13, 600, INK),
+            ("figures", -28, 12, 400, INK),
+            ("verdict", -12, 12, 400, MUTED),
         )
         for extra in (halo, {})
     ]
 
 
 def waterfall(
-    steps: Sequence[tuple[str, float | None]], *, currency: str = "", as_of: object = "", note: str = ""
+    steps: Sequence[tuple[str, float | None]],
+    *,
+    interval: Interval | None = None,
+    currency: str = "",
+    as_of: object = "",
+    note: str = "",
 ) -> alt.LayerChart:
     """Draw the way from the first amount to the last, one bar per step, from top to bottom.
 
     The first step opens; an amount of None (or one that equals the steps so far) is a total; all others are
-    added, so what is taken away is negative. ``note`` says what the picture rests on, such as the window.
+    added, so what is taken away is negative. ``interval`` is that of the last amount, in the same unit.
+    ``note`` says what the picture rests on, such as the window.
     """
     bars = bars_of(steps)
     rows = [_waterfall_row(bar, place, bars, currency) for place, bar in enumerate(bars)]
     picture = base(rows).encode(y=rows_of("row", [row["row"] for row in rows]))
-    ends = [0.0, *(bar.start for bar in bars), *(bar.end for bar in bars)]
+    edges = (interval.low, interval.high) if interval else ()
+    ends = [0.0, *(bar.start for bar in bars), *(bar.end for bar in bars), *edges]
     x = alt.X("left:Q", axis=None, scale=alt.Scale(domain=[min(ends), max(ends) or 1.0], nice=False))
     colour = alt.Color("colour:N", scale=None)
     layers = [
         base([{}]).mark_rule(color=FAINT).encode(x=alt.XDatum(0, axis=None)),
         picture.mark_bar(height=16, yOffset=9, cornerRadius=2).encode(x=x, x2="right:Q", color=colour),
         *(text for total in (True, False) for text in _line_items(picture, total)),
+        *(_whisker(interval, rows, x) if interval else ()),
     ]
     what = shown(
-        "dark: what stands; light: what is taken away or added", f"in {currency}" if currency else "", note,
+        "blue: what stands; orange: what is taken away",
+        f"line: {100 * interval.level:g} % interval of the last" if interval else "",
+        note,
         dated(as_of),
-    )  # fmt: skip
-    return finish(layers, waterfall_finding(bars, currency), what, 54 * len(rows))
+    )
+    tall = any("\n" in row["label"] for row in rows)
+    return finish(layers, waterfall_finding(bars, currency, interval), what, (70 if tall else 54) * len(rows))
 
 
 def _waterfall_row(bar: Bar, place: int, bars: Sequence[Bar], currency: str) -> dict[str, Any]:
     written = money(bar.amount, currency, _digits(bars))
     return {
         "row": f"{place}",
-        "label": bar.label,
+        "label": "\n".join(textwrap.wrap(bar.label, 26)),
         "value": bar.amount,
         "left": min(bar.start, bar.end),
         "right": max(bar.start, bar.end),
@@ -196,6 +224,19 @@ def _waterfall_row(bar: Bar, place: int, bars: Sequence[Bar], currency: str) -> 
         "amount": written if bar.total or bar.amount < 0 else f"+{written}",
         "colour": _bar_colour(bar),
     }
+
+
+def _whisker(interval: Interval, rows: Sequence[Mapping[str, Any]], x: alt.X) -> list[alt.Chart]:
+    ends = {"row": rows[-1]["row"], "left": interval.low, "right": interval.high}
+    line = base([ends]).encode(x=x, y=rows_of("row", [row["row"] for row in rows]))
+    tick = {"color": INK, "thickness": 2, "size": 14, "yOffset": 9}
+    return [
+        # White around it, or it would vanish on its own bar.
+        line.mark_rule(color=PAPER, strokeWidth=5, yOffset=9).encode(x2="right:Q"),
+        line.mark_rule(color=INK, strokeWidth=2, yOffset=9).encode(x2="right:Q"),
+        line.mark_tick(**tick),
+        line.mark_tick(**tick).encode(x="right:Q"),
+    ]
 
 
 def _bar_colour(bar: Bar) -> str:
@@ -211,9 +252,16 @@ def _digits(bars: Sequence[Bar]) -> int:
 
 def _line_items(picture: alt.Chart, total: bool) -> list[alt.Chart]:
     """Return a step's label at the left and its amount at the right, as in an account."""
+    # A label in two lines begins a line higher, so that it ends above the bar.
+    first = alt.ExprRef("indexof(datum.label, '\\n') < 0 ? -4 : -20")
     kind = picture.transform_filter(f"datum.total === {str(total).lower()}")
-    look = {"dy": -11, "fontSize": 13, "fontWeight": 600 if total else 400, "color": INK if total else MUTED}
+    look = {
+        "fontSize": 13,
+        "baseline": "bottom",
+        "fontWeight": 600 if total else 400,
+        "color": INK if total else MUTED,
+    }
     return [
-        kind.mark_text(align="left", **look).encode(x=alt.value(0), text="label:N"),
-        kind.mark_text(align="right", **look).encode(x=alt.value("width"), text="amount:N"),
+        kind.mark_text(align="left", dy=first, **look).encode(x=alt.value(0), text="label:N"),
+        kind.mark_text(align="right", dy=first, **look).encode(x=alt.value("width"), text="amount:N"),
     ]

@@ -10,8 +10,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: br
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 764px; margin: 0 auto; padding: 40px 16px 64px; }
 .name { margin: 0 0 8px; color: var(--muted); font-size: 14px; }
-h1 { margin: 0 0 24px; font-size: clamp(24px, 4.2vw, 34px); line-height: 1.22; letter-spacing: -0.01em;
-  font-weight: 650; text-wrap: balance; }
+h1 { margin: 0 0 24px; font-size: clamp(23px, 4vw, 30px); line-height: 1.22; letter-spacing: -0.01em;
+  font-weight: 650; text-wrap: pretty; }
 h2 { margin: 0 0 8px; font-size: 20px; line-height: 1.3; }
 p { margin: 0 0 12px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(152px, 1fr)); gap: 12px; margin: 0; }
