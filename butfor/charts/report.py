@@ -111,7 +111,11 @@ def _figure(chart: Any, name: str) -> str:
 
 def _table(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
     columns = list(rows[0])
-    heads = "".join(f'<th scope="col"{_align(rows[0][c])}>{escape(_words(c))}</th>' for c in columns)
+    # The first column names its row, so it stands at the left whatever it holds.
+    aligned = ["", *(_align(rows[0][c]) for c in columns[1:])]
+    heads = "".join(
+        f'<th scope="col"{align}>{escape(_words(c))}</th>' for c, align in zip(columns, aligned, strict=True)
+    )
     body = "\n".join(_row([row.get(c) for c in columns]) for row in rows)
     return (
         "<details>\n<summary>The numbers behind it</summary>\n"

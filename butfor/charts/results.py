@@ -46,6 +46,9 @@ FOREST_ROW = 104
 WORDS_ROW = 76
 """Height of an arm in pixels, with an interval and with words alone."""
 
+INTERVAL_DOWN = 24
+"""How far below the middle of its row an interval stands, so that the words have room above it."""
+
 
 def forest(
     readout: Readout, metric: Metric | str, planted: Mapping[str, float] | None = None, *, currency: str = ""
@@ -71,7 +74,7 @@ def forest(
         else None
     )
     x = alt.X("low:Q", axis=axis, scale=alt.Scale(domain=_domain(rows), nice=False))
-    layers = [*_zero(axis), *_intervals(picture, x), *_words(picture)]
+    layers = [*_zero(picture, axis), *_intervals(picture, x), *_words(picture)]
     judged = any(row["low"] is not None for row in rows)
     thin = any(row["plain_low"] is not None for row in rows)
     what = shown(
@@ -133,26 +136,34 @@ def _domain(rows: Sequence[Mapping[str, Any]]) -> list[float]:
     return [low - edge, high + edge]
 
 
-def _zero(axis: alt.Axis | None) -> list[alt.Chart]:
-    rule = base([{}]).mark_rule(color=NEUTRAL, strokeDash=[2, 3])
-    return [rule.encode(x=alt.XDatum(0, axis=axis))] if axis else []
+def _zero(picture: alt.Chart, axis: alt.Axis | None) -> list[alt.Chart]:
+    """Return a mark at zero beside each interval; a line through all rows would run through the words."""
+    mark = picture.mark_tick(
+        orient="vertical", size=44, thickness=1.5, yOffset=INTERVAL_DOWN, color=NEUTRAL, opacity=1
+    )
+    return [mark.encode(x=alt.XDatum(0, axis=axis))] if axis else []
 
 
 def _intervals(picture: alt.Chart, x: alt.X) -> list[alt.Chart]:
     colour = alt.Color("colour:N", scale=None)
-    down = 24
     return [
-        picture.mark_rule(strokeWidth=5, strokeCap="round", yOffset=down).encode(
+        picture.mark_rule(strokeWidth=5, strokeCap="round", yOffset=INTERVAL_DOWN).encode(
             x=x, x2="high:Q", color=colour
         ),
-        picture.mark_rule(strokeWidth=1.5, yOffset=down + 9, opacity=0.75).encode(
+        picture.mark_rule(strokeWidth=1.5, yOffset=INTERVAL_DOWN + 9, opacity=0.75).encode(
             x="plain_low:Q", x2="plain_high:Q", color=colour
         ),
         picture.mark_point(
-            filled=True, size=130, opacity=1, yOffset=down, stroke=PAPER, strokeWidth=1.5
+            filled=True, size=130, opacity=1, yOffset=INTERVAL_DOWN, stroke=PAPER, strokeWidth=1.5
         ).encode(x="value:Q", color=colour),
         picture.mark_point(
-            shape="diamond", size=110, opacity=1, yOffset=down, fill=PAPER, stroke=INK, strokeWidth=1.8
+            shape="diamond",
+            size=110,
+            opacity=1,
+            yOffset=INTERVAL_DOWN,
+            fill=PAPER,
+            stroke=INK,
+            strokeWidth=1.8,
         ).encode(x="planted:Q"),
     ]
 
@@ -160,10 +171,8 @@ def _intervals(picture: alt.Chart, x: alt.X) -> list[alt.Chart]:
 def _words(picture: alt.Chart) -> list[alt.Chart]:
     at_left = picture.encode(x=alt.value(0))
     line = {"align": "left", "baseline": "top", "lineHeight": 15}
-    # The white outline keeps words readable where the zero line runs behind them.
-    halo = {"stroke": PAPER, "strokeWidth": 4, "strokeJoin": "round"}
     return [
-        at_left.mark_text(**line, **extra, dy=dy, fontSize=size, fontWeight=weight, color=color).encode(
+        at_left.mark_text(**line, dy=dy, fontSize=size, fontWeight=weight, color=color).encode(
             text=f"{field}:N"
         )
         for field, dy, size, weight, color in (
@@ -171,7 +180,6 @@ def _words(picture: alt.Chart) -> list[alt.Chart]:
             ("figures", -28, 12, 400, INK),
             ("verdict", -12, 12, 400, MUTED),
         )
-        for extra in (halo, {})
     ]
 
 
@@ -229,7 +237,7 @@ def _waterfall_row(bar: Bar, place: int, bars: Sequence[Bar], currency: str) -> 
 def _whisker(interval: Interval, rows: Sequence[Mapping[str, Any]], x: alt.X) -> list[alt.Chart]:
     ends = {"row": rows[-1]["row"], "left": interval.low, "right": interval.high}
     line = base([ends]).encode(x=x, y=rows_of("row", [row["row"] for row in rows]))
-    tick = {"color": INK, "thickness": 2, "size": 14, "yOffset": 9}
+    tick = {"color": INK, "thickness": 2, "size": 14, "yOffset": 9, "opacity": 1}
     return [
         # White around it, or it would vanish on its own bar.
         line.mark_rule(color=PAPER, strokeWidth=5, yOffset=9).encode(x2="right:Q"),

@@ -49,7 +49,7 @@ def test_page_begins_with_the_verdict_and_names_every_picture(report):
     assert html.count(name) == 2  # wide and narrow, one of them shown
     assert "<details>" in html
     assert '<td class="n">480,000</td>' in html
-    assert '<th scope="col" class="n">people</th>' not in html.split("<tbody>")[1]
+    assert '<th scope="col">recency</th><th scope="col" class="n">frequency</th>' in html
 
 
 def test_everything_is_escaped(stages):

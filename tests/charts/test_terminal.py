@@ -28,7 +28,7 @@ def test_forest_line_and_zero(readout, visit):
     crossing = readout((500, 11), (500, 10))
     assert terminal.forest(crossing, visit, {"named": -0.01}, width=40).split("\n") == [
         "With name  ├────◇──────┼─●─────────────┤",
-        "    +0.2 pp (−1.7 to +2.2)  not proven",
+        "    +0.2 pp (−1.7 to +2.1)  not proven",
         "                       0",
     ]
 
