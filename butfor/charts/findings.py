@@ -37,9 +37,9 @@ def total(rows: Sequence[Row], name: str) -> float:
     return float(sum(row.get(name) or 0 for row in rows))
 
 
-def share(part: float, whole: float) -> float:
-    """Return part / whole, 0 of nothing."""
-    return part / whole if whole else 0.0
+def share(part: Any, whole: float) -> float:
+    """Return part / whole, 0 of nothing; ``part`` may be a Decimal, as databases return money."""
+    return float(part) / whole if whole else 0.0
 
 
 def cell_name(row: Row) -> str:
@@ -108,8 +108,8 @@ def bars_of(steps: Sequence[tuple[str, float | None]]) -> list[Bar]:
     bars: list[Bar] = []
     at = 0.0
     for label, amount in steps:
-        closes = not bars or amount is None or abs(amount - at) < 0.005
-        after = at + amount if amount is not None and (not bars or not closes) else at
+        closes = not bars or amount is None or abs(float(amount) - at) < 0.005
+        after = at + float(amount) if amount is not None and (not bars or not closes) else at
         bars.append(Bar(label, 0.0 if closes else at, after, closes))
         at = after
     return bars
@@ -150,6 +150,13 @@ class ArmEffect(Struct, frozen=True, kw_only=True):
     planted: float | None
     figures: str
     why: str
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words; says so where only the correction for several arms left it unproven."""
+        clear = self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        several = ", allowing for several arms" if clear and self.outcome == "not proven" else ""
+        return OUTCOMES[self.outcome] + several
 
     @property
     def reason(self) -> str:

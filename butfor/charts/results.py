@@ -10,7 +10,6 @@ import altair as alt
 
 from butfor.charts.canvas import base, finish, rows_of
 from butfor.charts.findings import (
-    OUTCOMES,
     ArmEffect,
     Bar,
     Measure,
@@ -92,7 +91,7 @@ def forest(
 
 
 def _forest_row(effect: ArmEffect, blocked: str, measure: Measure) -> dict[str, Any]:
-    verdict = sentence_case(OUTCOMES[effect.outcome])
+    verdict = sentence_case(effect.verdict)
     if effect.planted is not None:
         verdict += f"; planted {_planted(effect.planted, effect, measure)}"
     barred = effect.low is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from butfor.charts.findings import (
-    OUTCOMES,
     ArmEffect,
     Row,
     arm_effects,
@@ -110,9 +109,7 @@ def forest(
 
 
 def _said(effect: ArmEffect) -> str:
-    return (
-        f"{effect.figures}  {OUTCOMES[effect.outcome]}" if effect.figures else f"no verdict: {effect.reason}"
-    )
+    return f"{effect.figures}  {effect.verdict}" if effect.figures else f"no verdict: {effect.reason}"
 
 
 def _bounds(effects: Sequence[ArmEffect]) -> tuple[float, float]:

@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -52,7 +53,7 @@ def cells():
 @pytest.fixture
 def stages():
     return [
-        {"stage": "inactive", "people": 600, "spend": 2_000.0, "order": 2},
+        {"stage": "inactive", "people": 600, "spend": Decimal("2000.00"), "order": 2},
         {"stage": "active", "people": 400, "spend": 8_000.0, "order": 1},
     ]
 

@@ -84,6 +84,13 @@ def test_forest_shows_welch_thinner_where_the_corrected_interval_decides(readout
     assert heading(chart)[0].startswith("With name raises spend by 0.25 EUR per person (")
 
 
+def test_interval_beside_zero_that_several_arms_leave_unproven(readout, visit):
+    found = readout((50_000, 1_300), (50_000, 1_000))
+    unproven = [msgspec.structs.replace(verdict, outcome="not proven") for verdict in found.verdicts]
+    chart = forest(msgspec.structs.replace(found, verdicts=tuple(unproven)), visit)
+    assert "Not proven, allowing for several arms" in to_svg(chart)
+
+
 @pytest.mark.requirement("R-015")
 def test_blocked_readout_draws_no_estimate(readout, visit):
     chart = forest(readout((25_500, 9_000), (24_500, 1_000)), visit)
