@@ -34,7 +34,7 @@ PROVEN: frozenset[Outcome] = frozenset({"rejected", "opposite", "better", "worse
 
 def total(rows: Sequence[Row], name: str) -> float:
     """Return the sum of one column; what is missing counts as 0."""
-    return float(sum(row.get(name) or 0 for row in rows))
+    return sum((float(row.get(name) or 0) for row in rows), 0.0)
 
 
 def share(part: Any, whole: float) -> float:

@@ -10,7 +10,9 @@ from butfor.charts.findings import (
     arm_effects,
     bars_of,
     cell_name,
+    lifecycle_finding,
     measure_of,
+    rfm_finding,
     share,
     total,
 )
@@ -34,6 +36,8 @@ def bar(part: float, width: int) -> str:
 
 def lifecycle(rows: Sequence[Row], *, width: int = 80) -> str:
     """Return one bar per stage in the order stated, with its people and their share; rows as for the chart."""
+    if not rows:
+        return lifecycle_finding(rows)
     ordered = sorted(rows, key=lambda row: row.get("order") or 0)
     people = total(ordered, "people")
     most = max((row["people"] for row in ordered), default=0)
@@ -52,6 +56,8 @@ def rfm_grid(rows: Sequence[Row], *, width: int = 80) -> str:
 
     A fuller shade is more spend per person (people where no spend is known), as in the chart.
     """
+    if not rows:
+        return rfm_finding(rows)
     levels = sorted({row["frequency"] for row in rows})
     at = {(row["recency"], row["frequency"]): row for row in rows}
     room = max(6, (width - 4) // max(1, len(levels)) - 1)

@@ -46,3 +46,8 @@ def test_waterfall():
         "Anyway           ▒▒▒▒▒▒▒▒▒▒▒▒▒▒  −60 EUR",
         "Caused   █████████                40 EUR",
     ]
+
+
+def test_nobody_yet():
+    assert terminal.rfm_grid([]) == "Nobody is in the grid yet"
+    assert terminal.lifecycle([]) == "Nobody is in any stage yet"
