@@ -35,7 +35,6 @@ from butfor.plan.kinds import (
     Experiment,
     Goal,
     Hypothesis,
-    IdentityDecision,
     Rule,
     Threshold,
     Variant,
@@ -115,7 +114,7 @@ def run_demo(
     files = shop.write(folder / "deliveries")
     now = datetime.combine(shop.settings.ends + timedelta(days=1), datetime.min.time())
     tell("init: a plan, and six sources proposed from samples")
-    _make_workspace(folder, files, now, shop)
+    make_workspace(folder, files, now, shop)
     with open_workspace(folder, now=now) as ws:
         _refuse_errors(ws)
         loads = [
@@ -128,7 +127,7 @@ def run_demo(
         run = ws.launch("win_back")
         contacts = ws.contacts("win_back")
     tell("four weeks pass")
-    response = shop.respond(_messages(contacts), days=DAYS)
+    response = shop.respond(messages_of(contacts), days=DAYS)
     later = response.write(folder / "deliveries")
     with open_workspace(folder, now=now + timedelta(days=DAYS + 1)) as ws:
         loads += [
@@ -185,7 +184,8 @@ def _clear(folder: Path) -> None:
     (folder / _MARK).write_text("made by butfor demo; it may be removed\n", encoding="utf-8")
 
 
-def _make_workspace(folder: Path, files: dict[str, Path], now: datetime, shop: Shop) -> None:
+def make_workspace(folder: Path, files: dict[str, Path], now: datetime, shop: Shop) -> None:
+    """Do what a brand does first: a source from each sample, the identity decision, a goal, an audience, a test."""
     for name, path in files.items():
         start(folder, str(path), name=name, currency="EUR", margin=shop.settings.margin_rate, now=now)
     workspace = load_workspace_file(folder)
@@ -196,7 +196,7 @@ def _make_workspace(folder: Path, files: dict[str, Path], now: datetime, shop: S
             workspace, name="demo_shop", clock="now", time_zone="Europe/Berlin", questions=[]
         ),
     )
-    for definition in _definitions(now.date()):
+    for definition in demo_definitions(now.date()):
         save_definition(folder, definition)
     assert (folder / FILE).exists()
 
@@ -212,7 +212,7 @@ def _refuse_errors(ws: Workspace) -> None:
         )
 
 
-def _definitions(today: date) -> list[Definition]:
+def demo_definitions(today: date) -> list[Definition]:
     """Return what a marketer adds: a goal, an audience, a campaign in two versions, and its test."""
     return [
         Goal(
@@ -257,7 +257,7 @@ def _definitions(today: date) -> list[Definition]:
     ]  # fmt: skip
 
 
-def _messages(contacts: Sequence[dict[str, Any]]) -> pa.Table:
+def messages_of(contacts: Sequence[dict[str, Any]]) -> pa.Table:
     """Return what the simulated people receive: held-out people get nothing, and are counted."""
     rows = [c for c in contacts if c["outcome"] != "suppressed"]
     levels = [_LEVELS.get(str(c["variant"]), "none") for c in rows]
@@ -289,7 +289,7 @@ def _people(shop: Shop, ran: Ran) -> dict[str, int]:
     """Return people planted, those of them that left a name in any source, and people found."""
     accounts = shop.accounts()
     seen = accounts.filter(pa.compute.not_equal(accounts["source"], "web"))
-    visible = int(len(np.unique(seen["person"].drop_null().to_numpy())))
+    visible = len(np.unique(seen["person"].drop_null().to_numpy()))
     return {
         "planted": shop.settings.people,
         "visible": visible,

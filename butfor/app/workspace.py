@@ -15,9 +15,10 @@ from butfor import audiences, ingest, profiles
 from butfor.app.compute import compiled_logic, event_tables, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
+from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
 from butfor.identity import PeopleFound, resolve_people
-from butfor.ingest.write import quarantined
+from butfor.ingest.write import quarantined, table_total
 from butfor.model import BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
 from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
@@ -170,6 +171,16 @@ class Workspace:
     def returns(self, readout: Readout) -> list[ArmReturn]:
         """Return the ROI of each treated arm of a readout, from the costs of its campaign."""
         return arm_returns(self.plan, self.hub, readout)
+
+    def contaminated(self, experiment: str) -> int:
+        """Return how many people were assigned to two arms before their accounts were joined; no result counts them."""
+        return int(self.lake.fetch(contaminated(experiment))["people"][0].as_py())
+
+    def source_totals(self) -> dict[str, list[dict[str, Any]]]:
+        """Return events and money per source for every event term that has a total."""
+        with_total = [t for t in self.plan.all(Term) if t.what == "event" and "total" in t.properties]
+        self.lake.ensure(*ingest.all_tables(self.plan))
+        return {t.id: list(self.lake.fetch(table_total(f"ev_{t.id}")).to_pylist()) for t in with_total}
 
     def suggest_inactive(self) -> profiles.GapCurve | None:
         """Return the curve of days between purchases and the "inactive" threshold it suggests (R-191)."""

@@ -24,8 +24,7 @@ def moments_of(
 ) -> exp.Expression:
     """Per-arm moments of an experiment's metrics, in one scan of the outcomes."""
     asked = request_for(list(metrics.values()))
-    table = outcomes(experiment, metrics, where).expression
-    assert isinstance(table, exp.Select)
+    table = outcomes(experiment, metrics, where)
     return moments_query(table.subquery("o"), "arm", asked.columns, {}, asked.skewed, asked.pairs)
 
 

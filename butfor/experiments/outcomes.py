@@ -14,10 +14,9 @@ ASSIGNMENT = Table(
 )
 
 
-@named("experiments.outcomes")
 def outcomes(
     experiment: Experiment, metrics: Mapping[str, Metric], where: exp.Expression | None = None
-) -> exp.Expression:
+) -> exp.Select:
     """One row per assigned person: arm, and for each metric its numerator, denominator and covariate.
 
     A person without an event counts with zero; nobody is left out for what happened after assignment.

@@ -107,13 +107,10 @@ def _all(tables: Sequence[str]) -> exp.Expression | str:
 
 def _with_attributes(base: exp.Select, names: Sequence[str]) -> exp.Select:
     wide = exp.select("b.*", *[column(n, "a") for n in names]).from_(base.subquery("b"))
-    newest = attributes(names).expression
-    assert isinstance(newest, exp.Select)
-    return wide.join(newest.subquery("a"), on="a.person_id = b.person_id", join_type="left")
+    return wide.join(attributes(names).subquery("a"), on="a.person_id = b.person_id", join_type="left")
 
 
-@named("profiles.attributes")
-def attributes(names: Sequence[str]) -> exp.Expression:
+def attributes(names: Sequence[str]) -> exp.Select:
     """The newest known value of each attribute per person; between equal times the larger row id decides."""
     picked = [
         exp.ArgMax(

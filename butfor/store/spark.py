@@ -8,12 +8,14 @@ catalog keeps them.
 
 from __future__ import annotations
 
+import socket
 import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import pyarrow as pa
@@ -188,12 +190,22 @@ def _connect(url: str) -> Any:
             rule="a Spark lake needs the Spark Connect client",
             next_step="pip install 'butfor[spark]'",
         ) from error
+    _check_listening(url)
     try:
         session = SparkSession.builder.remote(url).create()
         session.sql("SELECT 1").collect()
     except Exception as error:
         raise _unreachable(url, error) from error
     return session
+
+
+def _check_listening(url: str) -> None:
+    # The client would retry a missing server for a quarter of an hour.
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "localhost", parts.port or 15002), timeout=10).close()
+    except OSError as error:
+        raise _unreachable(url, error) from error
 
 
 def _unreachable(thing: str, error: Exception) -> StoreError:

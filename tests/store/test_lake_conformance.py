@@ -1,0 +1,266 @@
+"""One suite over every lake; and every named query of the code base gives equal results on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+from conftest import new_lake_url
+
+from butfor import store
+from butfor.app import Workspace, open_workspace
+from butfor.demo import demo_definitions, make_workspace, messages_of
+from butfor.model import StoreError
+from butfor.plan import load_workspace_file, save_definition, save_workspace_file
+from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Quantity, Rule
+from butfor.simulate import Shop, ShopSettings, simulate_shop
+from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
+
+NOW = datetime(2026, 7, 1)
+ROWS = Table("thing", {"id": "uuid", "at_": "timestamp", "amount": "money", "n": "integer", "word": "text"})
+ID = "6f4922f4-5568-161a-8cdf-4ad2299f6d23"
+
+
+@named("test.insert")
+def insert_query() -> Any:
+    return sql("SELECT id, at_, amount, n FROM staged_thing")
+
+
+@named("test.sums")
+def sums(word: str) -> Any:
+    return sql(
+        "SELECT n, sum(amount) AS total, max(at_) AS newest, :word AS word FROM thing GROUP BY n ORDER BY n NULLS LAST",
+        word=word,
+    )
+
+
+def staged(n: int = 2) -> pa.Table:
+    return pa.table(
+        {
+            "id": [ID] * n,
+            "at_": pa.array([datetime(2026, 3, 29, 1, 30, tzinfo=None)] * n, pa.timestamp("us")),
+            "amount": pa.array([Decimal("1.0001")] * n, pa.decimal128(18, 4)),
+            "n": pa.array([1] + [None] * (n - 1), pa.int64()),
+        }
+    )
+
+
+@pytest.fixture
+def lake(lake_url: str, tmp_path: Path) -> Iterator[Lake]:
+    opened = open_lake(lake_url, tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_insert_fetch_and_types(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged())
+    assert lake.insert("thing", insert_query()) == 2
+    assert lake.fetch(sums("it's")).to_pylist() == [
+        {"n": 1, "total": Decimal("1.0001"), "newest": datetime(2026, 3, 29, 1, 30), "word": "it's"},
+        {"n": None, "total": Decimal("1.0001"), "newest": datetime(2026, 3, 29, 1, 30), "word": "it's"},
+    ]
+
+
+def test_a_new_column_keeps_old_rows(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged())
+    lake.insert("thing", insert_query())
+    lake.ensure(Table("thing", ROWS.columns | {"extra": "boolean"}))
+    assert lake.fetch(
+        Query("q", sql("SELECT extra, count(*) AS n FROM thing GROUP BY extra"))
+    ).to_pylist() == [{"extra": None, "n": 2}]
+
+
+def test_rebuild_replaces(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged(3))
+    lake.insert("thing", insert_query())
+    derived = Table("derived", {"n": "integer", "total": "money"})
+    for _ in range(2):
+        assert lake.rebuild(derived, sums("x")) == 2
+    assert lake.tables() >= {"thing", "derived"}
+
+
+def test_empty_staging(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged(2).slice(0, 0))
+    assert lake.insert("thing", insert_query()) == 0
+
+
+def test_everything_is_there_after_opening_again(lake_url: str, tmp_path: Path) -> None:
+    first = open_lake(lake_url, tmp_path)
+    first.ensure(ROWS)
+    first.stage("staged_thing", staged())
+    first.insert("thing", insert_query())
+    first.close()
+    again = open_lake(lake_url, tmp_path)
+    assert again.fetch(sums("x")).num_rows == 2
+    again.close()
+
+
+def test_large_staging_arrives_whole(lake: Lake) -> None:
+    """More than one message of a Spark Connect server."""
+    rows = pa.table({"n": pa.array(range(600_000), pa.int64()), "word": pa.array(["x" * 100] * 600_000)})
+    lake.stage("many", rows)
+    found = lake.fetch(
+        Query("q", sql("SELECT count(*) AS n, CAST(sum(n) AS BIGINT) AS s FROM many"))
+    ).to_pylist()
+    assert found == [{"n": 600_000, "s": 600_000 * 599_999 // 2}]
+
+
+def test_duckdb_transaction_keeps_all_or_nothing(tmp_path: Path) -> None:
+    lake = open_lake("duckdb", tmp_path)
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged())
+    with pytest.raises(ZeroDivisionError), lake.transaction():
+        print(1 // (lake.insert("thing", insert_query()) - 2))
+    assert lake.fetch(sums("x")).num_rows == 0
+
+
+def test_no_server_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="start it, check host and port"):
+        open_lake("sc://127.0.0.1:1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 3, 2.5, "a'b", Decimal("1.25"), datetime(2026, 1, 1, 2, 3), [1, 2]]
+)
+def test_literals_survive_both_dialects(value: object) -> None:
+    for dialect in ("duckdb", "spark"):
+        assert literal(value).sql(dialect=dialect)
+
+
+class Recorder:
+    """A lake that notes what each named query gave."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.seen: list[tuple[str, Any]] = []
+        self._transaction = lake.transaction
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def fetch(self, query: Query) -> pa.Table:
+        rows = self._lake.fetch(query)
+        self.seen.append((query.name, normal(rows, query.ordered)))
+        return rows
+
+    def insert(self, name: str, query: Query) -> int:
+        self.seen.append((query.name, normal(self._lake.fetch(query), query.ordered)))
+        return self._lake.insert(name, query)
+
+    def rebuild(self, table: Table, query: Query) -> int:
+        done = self._lake.rebuild(table, query)
+        content = Query("content", store.select(table.name, list(table.columns)))
+        self.seen.append((query.name, normal(self._lake.fetch(content), False)))
+        return done
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lake.transaction():
+            yield
+
+
+def normal(rows: pa.Table, ordered: bool) -> list[Any]:
+    """Return rows as comparable values: columns by name, floats to 9 digits, decimals by value."""
+    names = sorted(rows.column_names)
+    found = [tuple(_plain(row[n]) for n in names) for row in rows.to_pylist()]
+    return found if ordered else sorted(found, key=repr)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (float, Decimal)):
+        return float(f"{float(value):.9g}")
+    return value
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return simulate_shop(ShopSettings(people=250, seed=5, days=200))
+
+
+def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]:
+    """Work through all that the product can do, and return what each named query gave, in order."""
+    files = shop.write(folder / "deliveries")
+    make_workspace(folder, files, NOW, shop)
+    workspace = load_workspace_file(folder)
+    save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url))
+    for definition in [*demo_definitions(NOW.date()), *extra_definitions()]:
+        save_definition(folder, definition)
+    with recorded(folder, NOW) as (ws, seen):
+        for name, path in [*files.items(), *list(files.items())[:2]]:
+            ws.load(name, str(path))
+        ws.run()
+        ws.audiences()
+        ws.members("slipping")
+        ws.suggest_inactive()
+        ws.rfm_cells()
+        ws.lifecycle()
+        ws.launch("win_back")
+        later = shop.respond(messages_of(ws.contacts("win_back"))).write(folder / "deliveries")
+    with recorded(folder, NOW + timedelta(days=29)) as (ws, more):
+        for name, path in later.items():
+            ws.load(name, str(path))
+        ws.run()
+        ws.readout("win_back_test")
+        ws.contaminated("win_back_test")
+        ws.quarantine()
+        ws.source_totals()
+        save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
+    with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
+        ws.as_of()
+    return seen + more + last
+
+
+def extra_definitions() -> list[Any]:
+    """A ratio metric and a policy in the campaign's test, so that their queries run too."""
+    basket = Metric(
+        id="basket", label="Value of a purchase", means="Net spend over purchases.", take="ratio", unit="money",
+        numerator=Quantity(event="order_completed", property="total", less="order_refunded"),
+        denominator=Quantity(event="order_completed", take="count"),
+    )  # fmt: skip
+    test = next(d for d in demo_definitions(NOW.date()) if isinstance(d, Experiment))
+    policy = Policy(
+        label="personal mail for regulars", against="generic", metric="margin_per_person",
+        cases=[PolicyCase(when=Rule(trait="orders", at_least=3), arm="personal"), PolicyCase(arm="generic")],
+    )  # fmt: skip
+    metrics = [*test.metrics, "basket"]
+    return [basket, msgspec.structs.replace(test, metrics=metrics, policies={"regulars": policy})]
+
+
+@contextmanager
+def recorded(folder: Path, now: datetime) -> Iterator[tuple[Workspace, list[tuple[str, Any]]]]:
+    with open_workspace(folder, now=now) as ws:
+        recorder = Recorder(ws.lake)
+        ws.lake = recorder  # type: ignore[assignment]
+        yield ws, recorder.seen
+
+
+@pytest.fixture(scope="module")
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> list[tuple[str, Any]]:
+    return everything(tmp_path_factory.mktemp("duck"), "duckdb", shop)
+
+
+def test_every_named_query_runs_in_the_suite(on_duckdb: list[tuple[str, Any]]) -> None:
+    own = {name for name in REGISTRY if not name.startswith("test.")}
+    assert own - {name for name, _ in on_duckdb} == set()
+
+
+@pytest.mark.requirement("R-094")
+@pytest.mark.parametrize("engine", ["sail", "spark"])
+def test_every_named_query_gives_equal_results(
+    request: pytest.FixtureRequest, engine: str, tmp_path: Path, shop: Shop, on_duckdb: list[tuple[str, Any]]
+) -> None:
+    there = everything(tmp_path, new_lake_url(request, engine, tmp_path), shop)
+    assert [name for name, _ in there] == [name for name, _ in on_duckdb]
+    for (name, here), (_, found) in zip(on_duckdb, there, strict=True):
+        assert found == here, name
