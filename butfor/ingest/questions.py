@@ -31,7 +31,7 @@ def ask(
 ) -> list[Question]:
     """Return the questions that nobody has answered yet, the costliest to get wrong first."""
     every = (
-        _customer(known, mapped),
+        _customer(known, form, mapped),
         _order(known, form),
         _money(known, form),
         _dates(known, mapped),
@@ -44,11 +44,12 @@ def ask(
     return [q for q in every if q and q.key not in said]
 
 
-def _customer(known: Known, mapped: Mapped) -> Question | None:
+def _customer(known: Known, form: Shape, mapped: Mapped) -> Question | None:
     if mapped.account is None:
         return None
     choices = [c for c, to in mapped.columns.items() if _to(to).startswith("id.")]
     choices += [c for c in _keys(known, "customer") if c not in choices]
+    choices = choices or [c for c, seen in known.looks.items() if seen.variety > 0.5 and "[]." not in c]
     if mapped.account == "row_number":
         text = "No column is a customer's own number, so each row counts as one person. Which column is it, if any?"
     else:
@@ -56,7 +57,8 @@ def _customer(known: Known, mapped: Mapped) -> Question | None:
             f"Which column is this system's own number of a customer? {mapped.account} is "
             f"{described(known.looks[mapped.account])}."
         )
-    return Question("customer_key", text, mapped.account, [*choices, "row_number"])
+    choices += ["row_number"] if form.grain == "person" else []
+    return Question("customer_key", text, mapped.account, choices)
 
 
 def _keys(known: Known, role: str) -> list[str]:
@@ -73,16 +75,22 @@ def _order(known: Known, form: Shape) -> Question | None:
     column = known.column("order")
     others = [c for c in _keys(known, "order") if c != column]
     if column is None:
-        return Question(
-            "order_key", "No column looks like the number of the order or receipt, so each row counts as one purchase. Is there one?",
-            "", [c for c, seen in known.looks.items() if "[]." not in c and seen.distinct > 1 and not seen.dates],
-        )  # fmt: skip
+        text = "No column looks like the number of the order or receipt, so each row counts as one purchase. Is there one?"
+        return Question("order_key", text, "none", ["none", *_varied(known)])
     if known.parts[column].confidence >= _UNSURE and not others:
         return None
     text = (
         f"Which column is the number of the order or receipt? {column} is {described(known.looks[column])}."
     )
     return Question("order_key", text, column, [column, *others])
+
+
+def _varied(known: Known) -> list[str]:
+    """Return the columns that could be a number of something: varied, whole, no time."""
+    plain = {c: seen for c, seen in known.looks.items() if "[]." not in c and c not in known.parts}
+    return [
+        c for c, seen in plain.items() if seen.variety > 0.2 and seen.numbers == seen.whole and not seen.dates
+    ]
 
 
 def _money(known: Known, form: Shape) -> Question | None:
@@ -124,7 +132,7 @@ def _returns(known: Known, form: Shape, source: Source) -> Question | None:
         f"{share:.1%} of the rows have a negative {' or '.join(columns)}{_marked(known)}. Are they returns?"
     )
     choices = _WHEN if form.grain == "order_line" else ["negative_amount", "never"]
-    return Question("returns", text.replace("%", " %", 1), source.returns.when, choices)
+    return Question("returns", text, source.returns.when, choices)
 
 
 def _negative(known: Known, cell: str | None) -> bool:
@@ -143,7 +151,9 @@ def _marked(known: Known) -> str:
     if not first.isalpha() or sum(n.startswith(first) for n in sold) * 10 > len(sold):
         return ""
     share = sum(n.startswith(first) for n in back) / len(back)
-    return f", and {share:.0%} of these have a number that starts with {first!r}" if share > 0.5 else ""
+    return (
+        f", and {share * 100:.3g} % of these have a number that starts with {first!r}" if share > 0.5 else ""
+    )
 
 
 def zone_matters(known: Known, mapped: Mapped) -> bool:
@@ -184,7 +194,7 @@ def _events(known: Known, form: Shape) -> Question | None:
     if not seen or not unknown:
         return None
     share = sum(seen.texts[v] for v in unknown) / seen.values
-    text = f"What do these values of {seen.column} mean: {', '.join(unknown[:8])}? Until an event term is named, {share:.1%} of the rows go to quarantine."
+    text = f"What do these values of {seen.column} mean: {', '.join(unknown[:8])}? Until an event term is named, {share * 100:.2g} % of the rows go to quarantine."
     return Question("events", text, "quarantine", ["quarantine"])
 
 

@@ -75,7 +75,7 @@ def know(sample: Sample, answers: Mapping[str, str]) -> Known:
     """Look at every column of a sample and give each its role; what a person answered goes before."""
     looks = {c: look(sample, c, month_first=answers.get("dates") == "month first") for c in sample.columns}
     parts = assign(looks)
-    if order := answers.get("order_key"):
+    if (order := answers.get("order_key", "none")) != "none":
         parts = _given(parts, order, "order")
     customer = answers.get("customer_key", "row_number")
     if customer != "row_number" and (
