@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from butfor.ingest.places import CURRENCIES, PLACES, Guess
-from butfor.ingest.roles import candidates, described
+from butfor.ingest.roles import candidates, described, name_score
 from butfor.ingest.rows import UNIT, WHOLE, Known, Shape
 from butfor.ingest.shapes import number, written
 from butfor.ingest.targets import Mapped
 from butfor.plan.kinds import Column, Source
 
 _UNSURE = 0.8
+_SINCE_1970 = re.compile(r"1[0-9]{9}([0-9]{3}){0,2}(\.\d+)?")
+_MONEY_TEXT = re.compile(
+    r"[^\w]{0,3}[A-Z]{0,3}[ \xa0]?-?\d[\d., '\xa0]*([^\w]{0,3}|[ \xa0]?[A-Za-z]{1,4}\.?)"
+)
 _WHEN = ["negative_either", "negative_quantity", "negative_amount", "never"]
 
 
@@ -32,8 +37,9 @@ def ask(
     """Return the questions that nobody has answered yet, the costliest to get wrong first."""
     every = (
         _customer(known, form, mapped),
-        _order(known, form),
-        _money(known, form),
+        _order(known, form, mapped),
+        _time(known, form, mapped),
+        _money(known, form) or _unread_money(known, mapped),
         _dates(known, mapped),
         _returns(known, form, source),
         _zone(known, mapped, source, place),
@@ -69,10 +75,10 @@ def _keys(known: Known, role: str) -> list[str]:
     ]
 
 
-def _order(known: Known, form: Shape) -> Question | None:
+def _order(known: Known, form: Shape, mapped: Mapped) -> Question | None:
     if form.grain == "person" or not {form.event, *form.values.values()} & {"order_completed"}:
         return None
-    column = known.column("order")
+    column = next((c for c, to in mapped.columns.items() if _to(to) == "event.order_id"), None)
     others = [c for c in _keys(known, "order") if c != column]
     if column is None:
         text = "No column looks like the number of the order or receipt, so each row counts as one purchase. Is there one?"
@@ -107,6 +113,44 @@ def _money(known: Known, form: Shape) -> Question | None:
         else ""
     )
     return Question("money", f"Is {column} {UNIT} or {WHOLE}?{note}", answer, [UNIT, WHOLE])
+
+
+def _time(known: Known, form: Shape, mapped: Mapped) -> Question | None:
+    if form.grain == "person" or any(_times(mapped)):
+        return None
+    since = [
+        c for c, seen in known.looks.items() if seen.texts and all(map(_SINCE_1970.fullmatch, seen.texts))
+    ]
+    hint = (
+        f" {since[0]} counts from 1970, which cannot be read; export it as 2026-12-31T14:05:00Z."
+        if since
+        else ""
+    )
+    return Question(
+        "time",
+        f"Which column says when it happened? Without one nothing can be loaded.{hint}",
+        "none",
+        ["none"],
+    )
+
+
+def _unread_money(known: Known, mapped: Mapped) -> Question | None:
+    """Ask about a column that is money by its name and holds digits with signs that are read as no number."""
+    for column, seen in known.looks.items():
+        named = max(name_score(column, "price"), name_score(column, "total")) > 0.9
+        if (
+            named
+            and mapped.columns.get(column) == "ignore"
+            and seen.texts
+            and all(map(_like_money, seen.texts))
+        ):
+            text = f"{column} is written like {next(iter(seen.texts))!r}, which cannot be read as a number. Can it be exported as 1234.50?"
+            return Question("money", text, "leave it out", ["leave it out"])
+    return None
+
+
+def _like_money(text: str) -> bool:
+    return bool(_MONEY_TEXT.fullmatch(text))
 
 
 def _dates(known: Known, mapped: Mapped) -> Question | None:

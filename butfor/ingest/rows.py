@@ -35,6 +35,7 @@ _EVENT_WORDS = {
 }  # fmt: skip
 _ABOUT_PEOPLE = {"first", "last", "birth", "newsletter", "registered", "joined", "points"}
 _KEYS = ("customer", "card", "email")
+_HINT = 0.6
 
 
 class Known(Struct, frozen=True):
@@ -156,7 +157,8 @@ def _product_list(known: Known) -> str | None:
 
 
 def _about_people(known: Known) -> bool:
-    if known.column("order", "price", "quantity", "page") or (known.column("time") and _repeats(known)):
+    bought = {p.role for p in known.parts.values() if p.confidence > _HINT}
+    if bought & {"order", "price", "quantity", "page"} or (known.column("time") and _repeats(known)):
         return False
     roles = {p.role for p in known.parts.values()}
     return bool(roles & _ABOUT_PEOPLE) or not _repeats(known)

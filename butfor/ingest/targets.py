@@ -56,7 +56,7 @@ def map_columns(known: Known, form: Shape, name: str, account: str | None = None
     chosen = account or account_column(known, form)
     time = _time_column(known, form)
     made = {c: _target(known, form, c, time, chosen, name) for c in known.sample.columns}
-    made = _told_apart(made)
+    made = _once(known, _told_apart(made))
     terms = [term for _, _, term in made.values() if term]
     columns, why = _grouped(made, form)
     used = {c: _to(columns[c]) for c in columns}
@@ -108,10 +108,13 @@ def browses(form: Shape) -> bool:
 
 def _time_column(known: Known, form: Shape) -> str | None:
     if form.grain != "person":
-        return known.column("time", "registered", "joined")
+        found = [c for role in ("time", "registered", "joined") if (c := known.column(role))]
+        full = [c for c in found if known.looks[c].filled > 0.99]
+        return next(iter(full or found), None)
     if form.event == "loyalty_joined":
         return known.column("joined")
-    return known.column("registered", "time") if form.event else known.column("time")
+    time = known.column("registered") if form.event else known.column("time")
+    return time if time and known.parts[time].confidence > 0.9 else None
 
 
 Made = tuple[str | Column, str, Term | None]
@@ -128,6 +131,8 @@ def _target(known: Known, form: Shape, column: str, time: str | None, account: s
         return "id.customer_id", part.because, None
     if part and part.role == "sensitive":
         return "ignore", f"{part.because}; not loaded until a term says what it is needed for", None
+    if part and part.role == "row" and known.column("order") is None and _has_order(form):
+        return "event.order_id", part.because, None
     if part and (to := _by_role(form, part, column)):
         return _cleaned(known, part, column, to), part.because, None
     return _left_over(known, form, column, part, account, name)
@@ -147,6 +152,10 @@ def _by_role(form: Shape, part: Part, column: str) -> str | None:
     if role in ("total", "price") and form.grain == "order_line":
         return None
     return _event_property(form, role)
+
+
+def _has_order(form: Shape) -> bool:
+    return not form.own and form.grain == "event" and "order_completed" in {form.event, *form.values.values()}
 
 
 def _event_property(form: Shape, role: str) -> str | None:
@@ -235,6 +244,24 @@ def _told_apart(made: Mapping[str, Made]) -> dict[str, Made]:
             to = f"person.{again}"
         out[column] = (to, why, term)
     return out
+
+
+def _once(known: Known, made: Mapping[str, Made]) -> dict[str, Made]:
+    """Keep the surest of the columns that go to one place, and ignore the others."""
+    best: dict[str, str] = {}
+    for column in sorted(made, key=lambda c: -_confidence(known, c)):
+        best.setdefault(_to(made[column][0]), column)
+    out = dict(made)
+    for column, (to, _, _) in made.items():
+        kept = best[_to(to)]
+        if _to(to) != "ignore" and kept != column:
+            out[column] = ("ignore", f"{kept} says the same more surely", None)
+    return out
+
+
+def _confidence(known: Known, column: str) -> float:
+    part = known.parts.get(column)
+    return part.confidence if part else 0.0
 
 
 def _grouped(made: Mapping[str, Made], form: Shape) -> tuple[dict[str, str | Column], dict[str, str]]:

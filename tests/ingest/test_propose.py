@@ -338,3 +338,38 @@ def test_names_of_new_terms_do_not_take_those_of_the_plan(tmp_path: Path) -> Non
     assert [t.id for t in proposal.new_terms] == ["address", "address_2", "panel_spend", "panel_recency"]
     plan = accepted_plan(tmp_path / "trial", proposal)
     assert [p for p in check(plan) if p.level == "error"] == []
+
+
+def test_a_shop_systems_export_with_one_row_per_line(tmp_path: Path) -> None:
+    header = "Name,Email,Paid at,Currency,Subtotal,Total,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Notes\n"
+    first = "#10{0},a{0}@b.de,2026-05-{0} 10:00:00 +0200,EUR,19.00,24.00,2026-05-{0} 09:59:00 +0200,1,Tea,9.00,T1,\n"
+    second = "#10{0},a{0}@b.de,,,,,2026-05-{0} 09:59:00 +0200,2,Cup,5.00,C1,\n"
+    file = written(tmp_path, header + "".join((first + second).format(i) for i in range(10, 30)))
+    proposal = proposed(file)
+    assert (targets(proposal)["Name"], targets(proposal)["Created at"]) == ("event.order_id", "time")
+    done, _, _ = loaded(tmp_path, file, proposal)
+    assert (done.accepted, done.events["order_completed"], done.value) == (40, 20, 20 * (9 + 2 * 5))
+    assert proposal.newest == datetime(2026, 5, 29, 7, 59)
+
+
+@pytest.mark.parametrize("amount", ["€ 1.234,50", "1,234.50", "12.50 €", "£3.00"])
+def test_money_that_cannot_be_read_is_asked_about(tmp_path: Path, amount: str) -> None:
+    text = "order_id;order_date;customer_id;total\n" + "".join(
+        f"{i};2026-06-01;K{i % 5};{amount}\n" for i in range(20)
+    )
+    asked = next(q for q in proposed(written(tmp_path, text)).questions if q.key == "money")
+    assert amount in asked.text
+
+
+def test_events_without_a_readable_time_say_so(tmp_path: Path) -> None:
+    rows = [{"email": f"p{i}@b.de", "event": "open", "timestamp": 1_780_000_000 + i} for i in range(20)]
+    proposal = proposed(written(tmp_path, "".join(json.dumps(r) + "\n" for r in rows), "mail.jsonl"))
+    assert "counts from 1970" in next(q.text for q in proposal.questions if q.key == "time")
+
+
+def test_of_two_columns_for_one_place_the_surer_is_kept(tmp_path: Path) -> None:
+    text = "order_id,order_date,customer_id,total,total_amount\n" + "".join(
+        f"{i},2026-06-01,K{i % 5},{i}.50,1.00\n" for i in range(20)
+    )
+    used = [to for to in targets(proposed(written(tmp_path, text))).values() if to != "ignore"]
+    assert len(used) == len(set(used))

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from proposing import data_file, written
 
-from butfor.ingest.shapes import find_dates
+from butfor.ingest.shapes import find_dates, read_time
 from butfor.ingest.sniff import sniff
 from butfor.model import BadInput
 
@@ -192,3 +192,24 @@ def test_half_a_million_lines_are_sampled_within_a_second() -> None:
     seen = sniff(str(file))
     assert time.perf_counter() - began < 1
     assert seen.rows[-1]["InvoiceDate"].startswith("2011-12-09")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2026-05-01 10:00:00 +0200", "%Y-%m-%d %H:%M:%S %z"),
+        ("2026-05-01 10:00:00.25+02", "%Y-%m-%d %H:%M:%S.%f%z"),
+        ("2026-05-01T10:00:00+02:00", "iso"),
+        ("2026-05-01T08:00:00.000Z", "iso"),
+        ("2026-5-1 8:00 UTC", "iso"),
+        ("01/05/2026 10:00 +0200", "%d/%m/%Y %H:%M %z"),
+    ],
+)
+def test_offsets_are_stated_in_the_form_that_reads_them(text: str, form: str) -> None:
+    found = find_dates(Counter([text]))
+    assert found is not None
+    assert found.forms == [form]
+    read = read_time(text, found.forms, "Asia/Tokyo")
+    assert read is not None
+    assert read.replace(microsecond=0).isoformat() == "2026-05-01T08:00:00+00:00"
+    assert found.zoned
