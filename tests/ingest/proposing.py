@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,14 +49,24 @@ def question(proposal: Proposal, key: str) -> str | None:
     return next((q.answer for q in proposal.questions if q.key == key), None)
 
 
+@cache
+def _retail_workspace() -> Path:
+    """Write the retail plan once; workspaces are copies of it."""
+    folder = Path(tempfile.mkdtemp(prefix="butfor-proposing-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for definition in retail_plan():
+        save_definition(folder, definition)
+    return folder
+
+
 def accepted_plan(folder: Path, *proposals: Proposal) -> Plan:
     """Write a workspace that takes the proposals as they are, and read it back."""
     first = proposals[0]
     identity = IdentityDecision(primary=first.identity_primary, ranked=first.identity_ranked, why="proposed")
     currency = first.currency or "EUR"
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(_retail_workspace(), folder)
     save_workspace_file(folder, Workspace(version=1, name="trial", currency=currency, identity=identity))
-    for definition in (*retail_plan(), *(d for p in proposals for d in (*p.new_terms, p.source))):
+    for definition in (d for p in proposals for d in (*p.new_terms, p.source)):
         save_definition(folder, definition)
     return load_plan(folder)
 
