@@ -1,0 +1,1 @@
+"""Design, assign, check and analyse tests and holdouts, from per-arm moments alone."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -51,8 +50,9 @@ def open_delivery(bench: Workbench, source: Source, path: str) -> Delivery:
 
 def open_text(path: Path, encoding: str) -> IO[str]:
     """Open a text file, also .gz, for reading."""
-    raw: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(raw, encoding=encoding, newline="")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline="")
+    return path.open(encoding=encoding, newline="")
 
 
 def list_path(column: str) -> tuple[str, str] | None:

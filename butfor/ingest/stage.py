@@ -15,6 +15,7 @@ from butfor.ingest.cells import cleaned, filled, ident, joined, text, typed
 from butfor.ingest.deliveries import Delivery, list_path
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Source, Term
+from butfor.plan.walk import takes_returns
 from butfor.store import Workbench
 
 # Clocks of tills and servers differ a little; a day covers that and time zones read wrongly.
@@ -72,7 +73,7 @@ def possible_terms(plan: Plan, source: Source) -> list[Term]:
     for column in source.columns.values():
         if isinstance(column, Column) and column.to == "event":
             names += list(column.values.values())
-    if source.grain == "order_line" and source.returns.when != "never":
+    if takes_returns(source):
         names.append(source.returns.event)
     return [plan.get(Term, name) for name in dict.fromkeys(names)]
 
@@ -186,14 +187,20 @@ def _term(staging: Staging) -> str:
     source = staging.source
     kind = next((f for f in staging.fields if f.target == "event"), None)
     sale = kind.value if kind else text(source.event) if source.event else "CAST(NULL AS VARCHAR)"
-    if source.grain != "order_line" or source.returns.when == "never":
+    if not takes_returns(source):
         return sale
-    by = {f.target: f.value for f in staging.fields}
-    quantity, price = f"coalesce({by['product.quantity']}, 0)", f"coalesce({by['product.price']}, 0)"
+    by = {f.target: f"coalesce({f.value}, 0)" for f in staging.fields}
+    quantity, amount = by.get("product.quantity", "0"), by.get("event.total", "0")
+    if source.grain == "order_line":
+        amount = (
+            by["product.price"]
+            if source.returns.when == "negative_either"
+            else f"{quantity} * {by['product.price']}"
+        )
     back = {
         "negative_quantity": f"{quantity} < 0",
-        "negative_amount": f"{quantity} * {price} < 0",
-        "negative_either": f"{quantity} < 0 OR {price} < 0",
+        "negative_amount": f"{amount} < 0",
+        "negative_either": f"{quantity} < 0 OR {amount} < 0",
     }[source.returns.when]
     return f"CASE WHEN {back} THEN {text(source.returns.event)} ELSE {sale} END"
 

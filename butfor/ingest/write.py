@@ -181,3 +181,12 @@ def table_total(target: str) -> exp.Expression:
         "SELECT source, count(*) FILTER (WHERE part = 0) AS events, sum(total) AS total FROM _target GROUP BY source ORDER BY source",
         tables={"_target": target},
     )
+
+
+@named("ingest.quarantined")
+def quarantined(limit: int) -> exp.Expression:
+    """Rows and values in quarantine, newest load first."""
+    return sql(
+        "SELECT load_id, source, row_no, reason, field, val, raw FROM quarantine ORDER BY load_id DESC, source, row_no, reason, field LIMIT :n",
+        n=limit,
+    )

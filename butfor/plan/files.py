@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from butfor.model import BadDefinition, ButforError
@@ -164,7 +164,7 @@ def save_workspace_file(folder: Path, workspace: Workspace) -> Path:
 def dump_yaml(data: dict[str, Any]) -> str:
     """Return ``data`` as the YAML text that a new file would hold."""
     out = StringIO()
-    _yaml().dump(data, out)
+    _yaml().dump(_styled(data), out)
     return out.getvalue()
 
 
@@ -301,7 +301,7 @@ def _duplicate(key: tuple[str, str], file: str, lines: dict[str, int], first: st
 
 def _write(path: Path, new: dict[str, Any]) -> Path:
     yaml = _yaml()
-    data: Any = new
+    data: Any = _styled(new)
     if path.exists():
         data = yaml.load(path.read_text(encoding="utf-8"))
         _merge(data, new)
@@ -315,6 +315,18 @@ def _write(path: Path, new: dict[str, Any]) -> Path:
     return path
 
 
+def _styled(node: Any) -> Any:
+    """Return data as YAML nodes; short lists of plain values stand in one line, as people write them."""
+    if isinstance(node, dict):
+        return CommentedMap((key, _styled(value)) for key, value in node.items())
+    if isinstance(node, list):
+        made = CommentedSeq(_styled(value) for value in node)
+        if all(isinstance(v, (str, int, float, bool)) for v in node) and len(str(node)) < 90:
+            made.fa.set_flow_style()
+        return made
+    return node
+
+
 def _merge(old: Any, new: dict[str, Any]) -> None:
     for key in [k for k in old if k not in new]:
         del old[key]
@@ -322,7 +334,7 @@ def _merge(old: Any, new: dict[str, Any]) -> None:
         if isinstance(old.get(key), dict) and isinstance(value, dict):
             _merge(old[key], value)
         elif key not in old or not _same(old[key], value):
-            old[key] = value
+            old[key] = _styled(value)
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -148,9 +148,14 @@ class LogicCase(Part, frozen=True, kw_only=True):
 
 
 class Identity(Part, frozen=True, kw_only=True):
-    """How an identifier term may join accounts."""
+    """How an identifier term may join accounts.
+
+    A value carried by more than ``max_accounts`` is generic and joins nobody. Of an ``exclusive`` identifier one
+    person shows one value per account: an account that shows two is shared by several people and joins nobody.
+    """
 
     links: bool = True
+    exclusive: bool = False
     max_accounts: Annotated[int, Meta(ge=2)] = 20
 
 
@@ -192,8 +197,8 @@ class Quantity(Part, frozen=True, kw_only=True):
 class Metric(Definition, tag="metric", frozen=True, kw_only=True):
     """A measure everyone has agreed how to calculate (R-045).
 
-    ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. ``margin`` turns
-    revenue into contribution margin by a rate between 0 and 1.
+    ``numerator`` and ``denominator`` are per person; a ratio metric is sum over sum. With ``margin``, a rate
+    between 0 and 1, money in the numerator becomes contribution margin.
     """
 
     label: str
@@ -344,7 +349,7 @@ class Campaign(Definition, tag="campaign", frozen=True, kw_only=True):
 
 
 class Hypothesis(Part, frozen=True, kw_only=True):
-    """H1 in five slots (R-011); H0 is generated from it."""
+    """H1 in five slots (R-011); H0 is generated from it. ``minimum_effect`` is absolute, in the metric's unit."""
 
     audience: str
     change: str

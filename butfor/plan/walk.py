@@ -41,12 +41,18 @@ def column_of(source: Source, target: str) -> str | None:
     return next((name for name, to in targets(source) if to == target), None)
 
 
+def takes_returns(source: Source) -> bool:
+    """Say whether rows of a source may take something back: order lines, and whole orders with a total."""
+    totals = source.grain == "event" and column_of(source, "event.total") is not None
+    return source.returns.when != "never" and (source.grain == "order_line" or totals)
+
+
 def delivered_events(plan: Plan) -> set[str]:
     """Return the event terms that some source of the plan delivers."""
     found: set[str] = set()
     for source in plan.all(Source):
         found.add(source.event or "")
-        if source.grain == "order_line" and source.returns.when != "never":
+        if takes_returns(source):
             found.add(source.returns.event)
         for column in source.columns.values():
             if isinstance(column, Column) and column.to == "event":

@@ -1,0 +1,1 @@
+"""Measured effects become margin, cost, payback and a verdict."""

@@ -64,6 +64,16 @@ class Hub:
             found = connection.execute(sa.select(target).where(*_equal(target, where)).order_by(*keys))
             return [dict(r) for r in found.mappings()]
 
+    def first(self, table: str, **where: Any) -> dict[str, Any] | None:
+        """Return the first row where columns equal, or None."""
+        target = _TABLES[table]
+        with self._begin() as connection:
+            query = (
+                sa.select(target).where(*_equal(target, where)).order_by(*target.primary_key.columns).limit(1)
+            )
+            found = connection.execute(query).mappings().first()
+        return dict(found) if found else None
+
     def count(self, table: str, **where: Any) -> int:
         """Return how many rows there are where columns equal."""
         target = _TABLES[table]

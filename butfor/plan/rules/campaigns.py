@@ -16,6 +16,8 @@ def check(plan: Plan) -> Iterator[Finding]:
     """Yield campaigns without goal, goal event, agreed goal, variants, test, or with an event no source delivers."""
     delivered = delivered_events(plan)
     for campaign in plan.all(Campaign):
+        if campaign.status == "retired":
+            continue
         for field in ("goal", "goal_event"):
             if not getattr(campaign, field):
                 yield Finding(

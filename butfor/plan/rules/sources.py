@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from butfor.plan.files import Plan, did_you_mean
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import Source, Term
-from butfor.plan.walk import targets
+from butfor.plan.walk import takes_returns, targets
 
 CODE = "SOURCE"
 LEVEL = "error"
@@ -72,11 +72,7 @@ def _mapping(plan: Plan, source: Source) -> Iterator[Finding]:
                 "choose a purchase term, or set grain: event",
             )
     returns = plan.find(Term, source.returns.event)
-    if (
-        source.grain == "order_line"
-        and source.returns.when != "never"
-        and (returns is None or returns.what != "event")
-    ):
+    if takes_returns(source) and (returns is None or returns.what != "event"):
         yield Finding(
             source,
             "returns.event",

@@ -1,0 +1,5 @@
+"""``python -m butfor`` is ``butfor``."""
+
+from butfor.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""What the plan says must be computed: event tables by role, lifecycle logic and RFM scores as expressions."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from butfor.audiences import condition
+from butfor.plan import Plan
+from butfor.plan.kinds import Audience, Term
+from butfor.profiles import score_columns
+from butfor.store import literal
+
+
+def event_tables(plan: Plan) -> list[str]:
+    """Return the tables of all event terms."""
+    return [f"ev_{t.id}" for t in plan.all(Term) if t.what == "event"]
+
+
+def tables_of(plan: Plan, role: str) -> list[str]:
+    """Return the tables of the event terms with a role, such as ``purchase``."""
+    return [f"ev_{t.id}" for t in plan.all(Term) if t.what == "event" and t.role == role]
+
+
+def compiled_logic(plan: Plan) -> dict[str, exp.Expression]:
+    """Return each lifecycle term as a CASE over the traits; the first case that holds wins (R-190)."""
+    found: dict[str, exp.Expression] = {}
+    for term in plan.all(Term):
+        if term.what != "trait" or not term.logic:
+            continue
+        case = exp.Case()
+        for each in term.logic:
+            if each.when is None:
+                case = case.else_(literal(each.value))
+                break
+            case = case.when(condition(plan, each.when), literal(each.value))
+        found[term.id] = case
+    return found
+
+
+def grid_scores(plan: Plan) -> dict[str, exp.Expression]:
+    """Return the score and cell columns of every RFM grid; NULL where its borders are not stored yet."""
+    found: dict[str, exp.Expression] = {}
+    for audience in plan.all(Audience):
+        if audience.rfm is None:
+            continue
+        names = {f"{audience.id}_{s}": "BIGINT" for s in ("recency", "frequency", "monetary")} | {
+            f"{audience.id}_cell": "TEXT"
+        }
+        found |= {name: exp.cast(exp.null(), kind) for name, kind in names.items()} | score_columns(audience)
+    return found

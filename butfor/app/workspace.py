@@ -1,0 +1,301 @@
+"""A workspace: one folder, its plan, its hub and its lake, and the verbs that work on them."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from butfor import audiences, ingest, profiles
+from butfor.app.compute import compiled_logic, event_tables, grid_scores, tables_of
+from butfor.app.money import ArmReturn, arm_returns
+from butfor.campaigns import CampaignRun, launch, read_experiment
+from butfor.experiments.readout import Readout
+from butfor.identity import PeopleFound, resolve_people
+from butfor.ingest.write import quarantined
+from butfor.model import BadInput, ButforError
+from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
+from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
+from butfor.plan.rules.references import audience_names
+from butfor.profiles.rfm import stored
+from butfor.store import Hub, Lake, open_lake
+
+Progress = Callable[[str], None]
+DATA = ".butfor"
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run rebuilt, as of a time: people, traits, audiences; and the borders it stored."""
+
+    as_of: datetime
+    people: PeopleFound
+    audiences: list[audiences.AudienceSize]
+    borders_set: list[str] = []
+
+
+class Workspace:
+    """An open workspace. Close it, or use it in a ``with`` block."""
+
+    def __init__(self, folder: Path, plan: Plan, hub: Hub, lake: Lake, now: datetime | None = None) -> None:
+        self.folder, self.plan, self.hub, self.lake = folder, plan, hub, lake
+        self._now = now
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release hub and lake."""
+        self.lake.close()
+        self.hub.close()
+
+    @property
+    def now(self) -> datetime:
+        """The present in UTC without a zone; fixed when the workspace was opened with a clock."""
+        return self._now or datetime.now(UTC).replace(tzinfo=None)
+
+    def check(self) -> list[Problem]:
+        """Return what is wrong with the definitions; an empty list is a sound plan."""
+        return check(self.plan)
+
+    def load(self, source: str, path: str, progress: Progress | None = None) -> ingest.Loaded:
+        """Load a delivery of a source; loading it again changes nothing."""
+        definition = self.plan.get(Source, source)
+        started = self.now
+        number = self.hub.start(
+            "load",
+            {"source": source, "file": str(Path(path).name), "started_at": started, "status": "started"},
+        )
+        try:
+            done = ingest.load(
+                self.lake, self.plan, definition, path, load_id=number, now=started, progress=progress
+            )
+        except ButforError as error:
+            body = msgspec.json.encode(error.to_dict()).decode()
+            self.hub.update("load", {"status": "failed", "finished_at": self.now, "body": body}, id=number)
+            raise
+        body = msgspec.json.encode(done).decode()
+        self.hub.update("load", {"status": "done", "finished_at": self.now, "body": body}, id=number)
+        return done
+
+    def as_of(self) -> datetime:
+        """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""
+        if self.plan.workspace.clock == "now":
+            return self.now
+        have = self.lake.tables()
+        tables = [t for t in event_tables(self.plan) if t in have]
+        newest = self.lake.fetch(profiles.newest_event(tables))["newest"][0].as_py() if tables else None
+        return newest or self.now
+
+    def run(self, as_of: datetime | None = None, progress: Progress | None = None) -> Ran:
+        """Rebuild people, traits and audiences; store the borders of RFM grids that have none yet."""
+        tell = progress or (lambda step: None)
+        self.lake.ensure(*ingest.all_tables(self.plan))
+        moment = as_of or self.as_of()
+        with self.lake.transaction():
+            tell("people")
+            people = resolve_people(self.lake, self.plan)
+            tell("traits")
+            self._traits(moment)
+            borders = self._store_borders(moment.date())
+            if borders:
+                self._traits(moment)
+            tell("audiences")
+            self._memberships(moment)
+        return Ran(as_of=moment, people=people, audiences=self.audiences(), borders_set=borders)
+
+    def audiences(self) -> list[audiences.AudienceSize]:
+        """Return the size of each audience as of the last run; an empty audience is listed with 0."""
+        self._need_run()
+        found = {
+            r["audience"]: audiences.AudienceSize(**r) for r in self.lake.fetch(audiences.sizes()).to_pylist()
+        }
+        when = max((a.as_of for a in found.values()), default=self.now)
+        names = sorted(audiences.audience_conditions(self.plan))
+        return [found.get(n, audiences.AudienceSize(n, 0, 0.0, when)) for n in names]
+
+    def members(self, audience: str) -> pa.Table:
+        """Return the people of an audience as of the last run: one column ``person_id``, sorted."""
+        self._need_run()
+        known = [*audience_names(self.plan), *audiences.audience_conditions(self.plan)]
+        if audience not in known:
+            raise BadInput(
+                "audience",
+                value=audience,
+                rule="an audience is defined in audiences/",
+                next_step=did_you_mean(audience, known),
+            )
+        return self.lake.fetch(audiences.members(audience))
+
+    def launch(self, campaign: str, as_of: datetime | None = None, *, dry: bool = False) -> CampaignRun:
+        """Decide and deliver a campaign; repeating it sends nothing twice."""
+        self._need_run()
+        definition = self.plan.get(Campaign, campaign)
+        return launch(
+            self.plan,
+            self.hub,
+            self.lake,
+            self.folder / DATA,
+            definition,
+            as_of=as_of or self.as_of(),
+            dry=dry,
+        )
+
+    def contacts(self, campaign: str) -> list[dict[str, Any]]:
+        """Return every decision of a campaign: sent, held and suppressed, with reasons."""
+        return self.hub.rows("contact", campaign=campaign)
+
+    def readout(self, experiment: str, as_of: datetime | None = None) -> Readout:
+        """Read an experiment and keep the readout under its content address."""
+        self._need_run()
+        definition = self.plan.get(Experiment, experiment)
+        found = read_experiment(self.plan, self.hub, self.lake, definition, as_of=as_of or self.as_of())
+        body = msgspec.json.encode(found.to_dict()).decode()
+        row = {
+            "address": found.content_address,
+            "experiment": experiment,
+            "as_of": as_of or self.as_of(),
+            "body": body,
+        }
+        self.hub.append("readout", [row], once=True)
+        return found
+
+    def returns(self, readout: Readout) -> list[ArmReturn]:
+        """Return the ROI of each treated arm of a readout, from the costs of its campaign."""
+        return arm_returns(self.plan, self.hub, readout)
+
+    def suggest_inactive(self) -> profiles.GapCurve | None:
+        """Return the curve of days between purchases and the "inactive" threshold it suggests (R-191)."""
+        self._need_run()
+        tables = tables_of(self.plan, "purchase")
+        if not tables:
+            return None
+        rows = self.lake.fetch(profiles.gap_counts(tables[0], self.as_of())).to_pylist()
+        people = max((r["people"] for r in rows), default=0)
+        return profiles.suggest_threshold([(r["days"], r["n"]) for r in rows], people)
+
+    def rfm_cells(self, grid: str = "rfm") -> list[dict[str, Any]]:
+        """Return people and spend per pair of scores of a grid, with the cell's name."""
+        self._need_run()
+        self.plan.get(Audience, grid)
+        return list(self.lake.fetch(profiles.grid(grid)).to_pylist())
+
+    def lifecycle(self, term: str = "lifecycle") -> list[dict[str, Any]]:
+        """Return people and spend per value of a lifecycle term, in the order of its logic."""
+        self._need_run()
+        order = [case.value for case in self.plan.get(Term, term).logic]
+        rows = {r["stage"]: r for r in self.lake.fetch(profiles.stages(term)).to_pylist()}
+        none = {"people": 0, "spend": 0.0}
+        return [
+            {"stage": s, "order": i, **{k: rows.get(s, none)[k] for k in none}} for i, s in enumerate(order)
+        ]
+
+    def quarantine(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return rows and values that could not be used, newest load first."""
+        self.lake.ensure(*ingest.all_tables(self.plan))
+        return list(self.lake.fetch(quarantined(limit)).to_pylist())
+
+    def search(self, words: str) -> list[Term]:
+        """Find terms by any of their names (R-189)."""
+        return search_terms(self.plan, words)
+
+    def save(self, definition: Definition, why: str, who: str | None = None) -> Path:
+        """Write a definition and a row in the change ledger; ``why`` may not be empty (R-191)."""
+        if not why.strip():
+            raise BadInput(
+                "change",
+                value="no reason",
+                rule="every change says why",
+                next_step="give why in one sentence",
+            )
+        path = save_definition(self.folder, definition)
+        kind = str(type(definition).__struct_config__.tag)
+        old = self.plan.definitions.get((kind, definition.id))
+        diff = {"before": old and msgspec.to_builtins(old), "after": msgspec.to_builtins(definition)}
+        self.hub.append(
+            "change",
+            [
+                {
+                    "made_at": self.now, "who": who or getpass.getuser(), "kind": kind, "ref": definition.id,
+                    "reason": why, "diff": msgspec.json.encode(diff).decode(),
+                }
+            ],
+        )  # fmt: skip
+        self.plan = load_plan(self.folder)
+        return path
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the change ledger, oldest first."""
+        return self.hub.rows("change")
+
+    def _traits(self, as_of: datetime) -> None:
+        plan = self.plan
+        names = [t.id for t in plan.all(Term) if t.what == "attribute"]
+        query = profiles.traits(
+            as_of,
+            tables_of(plan, "purchase"),
+            tables_of(plan, "refund"),
+            names,
+            compiled_logic(plan),
+            grid_scores(plan),
+        )
+        self.lake.rebuild(profiles.trait_table(plan), query)
+
+    def _memberships(self, as_of: datetime) -> None:
+        self.lake.rebuild(
+            audiences.MEMBERSHIP, audiences.memberships(audiences.audience_conditions(self.plan), as_of)
+        )
+
+    def _store_borders(self, on: date) -> list[str]:
+        changed = []
+        for audience in self.plan.all(Audience):
+            if audience.rfm is None or audience.rfm.borders.recency:
+                continue
+            counts = {
+                name: [(r["val"], r["n"]) for r in self.lake.fetch(profiles.value_counts(trait)).to_pylist()]
+                for name, trait in (
+                    ("recency", "recency_days"),
+                    ("frequency", "orders"),
+                    ("monetary", "spend"),
+                )
+            }
+            if not counts["recency"]:
+                continue
+            rfm = msgspec.structs.replace(audience.rfm, borders=stored(audience.rfm, counts, on))
+            self.save(
+                msgspec.structs.replace(audience, rfm=rfm),
+                "borders found from the data and stored",
+                "butfor run",
+            )
+            changed.append(audience.id)
+        return changed
+
+    def _need_run(self) -> None:
+        if "traits" not in self.lake.tables():
+            raise BadInput(
+                f"workspace {self.folder.name}", value="nothing computed yet", rule="people and traits come from butfor run",
+                next_step=f"butfor -C {self.folder} run",
+            )  # fmt: skip
+
+
+def open_workspace(folder: str | Path, *, now: datetime | None = None) -> Workspace:
+    """Open a workspace folder; ``now`` fixes its clock (UTC, without a zone).
+
+    Raises BadDefinition when it is no workspace or of a newer version, StoreError when a store cannot be opened.
+    """
+    path = Path(folder)
+    plan = load_plan(path)
+    hub = Hub(plan.workspace.hub, path / DATA)
+    try:
+        lake = open_lake(plan.workspace.lake, path / DATA)
+    except BaseException:
+        hub.close()
+        raise
+    return Workspace(path, plan, hub, lake, now)

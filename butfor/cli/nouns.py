@@ -1,0 +1,198 @@
+"""Commands about things: source, term, goal, audience, quarantine, change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from butfor.app import open_workspace
+from butfor.audiences import rule_sentence
+from butfor.charts.terminal import bars
+from butfor.cli.show import JSON, emit, table
+from butfor.model import BadInput
+from butfor.plan import Plan, load_plan, search_terms
+from butfor.plan.files import dump_yaml
+from butfor.plan.kinds import Audience, Definition, Goal, Source, Term, to_builtins
+from butfor.plan.rules.goals import rewrite
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for noun, verbs in {
+        "source": (source_list, source_show),
+        "term": (term_list, term_search, term_show),
+        "goal": (goal_list,),
+        "audience": (audience_list, audience_show, audience_suggest, audience_export),
+        "quarantine": (quarantine_list,),
+        "change": (change_log,),
+    }.items():
+        group = typer.Typer(
+            no_args_is_help=True, help=f"{noun}: {', '.join(v.__name__.split('_')[1] for v in verbs)}"
+        )
+        for verb in verbs:
+            group.command(name=verb.__name__.split("_")[1])(verb)
+        app.add_typer(group, name=noun)
+
+
+def _plan(ctx: typer.Context) -> Plan:
+    return load_plan(Path(ctx.obj))
+
+
+def _show(definition: Definition, as_json: bool) -> None:
+    built = to_builtins(definition)
+    emit(built, as_json, lambda console: console.print(escape(dump_yaml(built)), end=""))
+
+
+def source_list(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """List the sources. Example: `butfor -C shop source list`."""
+    rows = [
+        {"source": s.id, "label": s.label, "connector": s.connector, "rows are": s.grain, "event": s.event}
+        for s in _plan(ctx).all(Source)
+    ]
+    emit(rows, as_json, lambda c: c.print(table(rows, ["source", "label", "connector", "rows are", "event"])))
+
+
+def source_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
+    """Show a source. Example: `butfor -C shop source show till`."""
+    _show(_plan(ctx).get(Source, name), as_json)
+
+
+def _term_rows(terms: list[Term]) -> list[dict[str, Any]]:
+    return [
+        {"term": t.id, "label": t.label, "system": t.system, "is": t.what, "type": t.type, "means": t.means}
+        for t in terms
+    ]
+
+
+def _print_terms(terms: list[Term], as_json: bool) -> None:
+    rows = _term_rows(terms)
+    emit(rows, as_json, lambda c: c.print(table(rows, ["term", "label", "system", "is", "means"])))
+
+
+def term_list(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """List the data dictionary. Example: `butfor -C shop term list`."""
+    _print_terms(_plan(ctx).all(Term), as_json)
+
+
+def term_search(ctx: typer.Context, words: str, as_json: bool = JSON) -> None:
+    """Find a term by the marketer's, the system's or any other name. Example: `butfor -C shop term search receipt`."""
+    _print_terms(search_terms(_plan(ctx), words), as_json)
+
+
+def term_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
+    """Show a term. Example: `butfor -C shop term show lifecycle`."""
+    _show(_plan(ctx).get(Term, name), as_json)
+
+
+def goal_list(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """List the goals as sentences. Example: `butfor -C shop goal list`."""
+    rows = [{"goal": g.id, "status": g.status, "sentence": rewrite(g)} for g in _plan(ctx).all(Goal)]
+    emit(rows, as_json, lambda c: c.print(table(rows, ["goal", "status", "sentence"])))
+
+
+def audience_list(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """List audiences with exact counts as of the last run. Example: `butfor -C shop audience list`."""
+    with open_workspace(ctx.obj) as ws:
+        found = ws.audiences()
+        money = ws.plan.workspace.currency
+    rows = [
+        {"audience": a.audience, "people": a.people, f"spend {money}": a.spend, "as of": a.as_of}
+        for a in found
+    ]
+    columns = ["audience", "people", f"spend {money}", "as of"]
+    emit(found, as_json, lambda c: c.print(table(rows, columns, right=columns[1:3])))
+
+
+def audience_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
+    """Show an audience's rule in words, its people and spend. Example: `butfor -C shop audience show win_back`."""
+    with open_workspace(ctx.obj) as ws:
+        definition = ws.plan.get(Audience, name.partition(".")[0])
+        sizes = [a for a in ws.audiences() if a.audience == name or a.audience.startswith(f"{name}.")]
+        rule = rule_sentence(ws.plan, definition.rule) if definition.rule else ""
+    data = {"definition": to_builtins(definition), "rule": rule, "sizes": msgspec.to_builtins(sizes)}
+
+    def render(console: Console) -> None:
+        console.print(
+            f"[bold]{escape(definition.label)}[/]  {escape(rule)}\n[dim]why[/] {escape(definition.why)}"
+        )
+        console.print(bars([(a.audience, a.people) for a in sizes]), markup=False)
+
+    emit(data, as_json, render)
+
+
+def audience_suggest(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """Suggest when to call a customer inactive, from the days between purchases. Example: `butfor -C shop audience suggest`."""
+    with open_workspace(ctx.obj) as ws:
+        curve = ws.suggest_inactive()
+    if curve is None:
+        raise BadInput(
+            "threshold",
+            value="no second purchase",
+            rule="it comes from days between purchases",
+            next_step="load more history",
+        )
+    marks = [
+        (f"{d} days", round(100 * s))
+        for d, s in zip(curve.days, curve.share, strict=True)
+        if d in (7, 14, 30, 60, 90, 180, 365, curve.p90, curve.p95)
+    ]
+
+    def render(console: Console) -> None:
+        console.print(
+            f"{curve.sentence()} [dim]({curve.gaps:,} gaps of {curve.people:,} people at most per gap length)[/]"
+        )
+        console.print(bars(marks), markup=False)
+
+    emit(curve, as_json, render)
+
+
+def audience_export(
+    ctx: typer.Context,
+    name: str,
+    out: str = typer.Option(..., metavar="FILE", help="a .csv or .parquet file"),
+    as_json: bool = JSON,
+) -> None:
+    """Write the people of an audience to CSV or Parquet. Example: `butfor -C shop audience export rfm.champions --out champions.csv`."""
+    path = Path(out)
+    if path.suffix not in (".csv", ".parquet"):
+        raise BadInput(
+            "--out", value=out, rule="an export is .csv or .parquet", next_step=f"--out {path.stem}.csv"
+        )
+    with open_workspace(ctx.obj) as ws:
+        rows = ws.members(name)
+    _write(rows, path)
+    data = {"audience": name, "people": rows.num_rows, "file": out}
+    emit(data, as_json, lambda c: c.print(f"{rows.num_rows:,} people of {name} in {out}"))
+
+
+def _write(rows: pa.Table, path: Path) -> None:
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(rows, path)
+    else:
+        pyarrow.csv.write_csv(rows, path)
+
+
+def quarantine_list(ctx: typer.Context, limit: int = typer.Option(50, min=1), as_json: bool = JSON) -> None:
+    """List rows and values that could not be used, with the reason. Example: `butfor -C shop quarantine list`."""
+    with open_workspace(ctx.obj) as ws:
+        rows = ws.quarantine(limit)
+    emit(
+        rows,
+        as_json,
+        lambda c: c.print(table(rows, ["source", "row_no", "reason", "field", "val"], right=["row_no"])),
+    )
+
+
+def change_log(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """List changes of definitions: who, what and why. Example: `butfor -C shop change log`."""
+    with open_workspace(ctx.obj) as ws:
+        rows = ws.changes()
+    emit(rows, as_json, lambda c: c.print(table(rows, ["made_at", "who", "kind", "ref", "reason"])))

@@ -1,0 +1,128 @@
+"""RFM scores by stored borders.
+
+NTILE splits ties by row order, so two runs or two engines give two answers (anchors, intelligence 0.8). Here
+borders are numbers: found once from the counts of each value, stored in the audience, and from then on a score
+is a function of the person alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlglot import exp
+
+from butfor.plan.kinds import Audience, Borders, Rfm
+from butfor.store import column, literal, named, sql
+
+
+@named("profiles.value_counts")
+def value_counts(trait: str) -> exp.Expression:
+    """How many buyers have each whole value of a trait, lowest first."""
+    return sql(
+        """
+        SELECT CAST(floor(CAST(trait AS DOUBLE)) AS BIGINT) AS val, count(*) AS n
+        FROM traits WHERE orders > 0 AND trait IS NOT NULL GROUP BY 1 ORDER BY 1
+        """.replace("trait AS", f'"{trait}" AS').replace("trait IS", f'"{trait}" IS')
+    )
+
+
+def borders_from(counts: Sequence[tuple[int, int]], levels: int) -> list[float]:
+    """Return ``levels - 1`` rising borders that share people as evenly as ties allow.
+
+    ``counts`` holds (value, people) by rising value. A border is the largest value of its level; each next
+    border takes its even share of those who are left, so that one heavy tie does not empty the levels above.
+
+    >>> borders_from([(1, 50), (2, 20), (3, 20), (4, 10)], 3)
+    [1.0, 2.0]
+    """
+    borders: list[float] = []
+    left = sum(n for _, n in counts)
+    taken = 0
+    for value, n in counts:
+        taken += n
+        if len(borders) < levels - 1 and taken * (levels - len(borders)) >= left:
+            borders.append(float(value))
+            left, taken = left - taken, 0
+    last = borders[-1] if borders else 0.0
+    return borders + [last + i for i in range(1, levels - len(borders))]
+
+
+def stored(rfm: Rfm, counts: dict[str, list[tuple[int, int]]], set_on: date) -> Borders:
+    """Return the borders of a grid: those already stored stay, missing ones are found from the counts."""
+    found = {
+        name: getattr(rfm.borders, name) or borders_from(counts.get(name, []), rfm.levels)
+        for name in ("recency", "frequency", "monetary")
+    }
+    return Borders(**found, set_on=rfm.borders.set_on or set_on)
+
+
+def score_columns(audience: Audience) -> dict[str, exp.Expression]:
+    """Return the score columns and the cell column of a grid, as expressions over the base traits.
+
+    Scores run from 1 (worst) to ``levels`` (best); people without a purchase have none.
+    """
+    rfm = audience.rfm
+    if rfm is None or not rfm.borders.recency:
+        return {}
+    recency = _score("recency_days", rfm.borders.recency, rfm.levels, low_is_good=True)
+    frequency = _score("orders", rfm.borders.frequency, rfm.levels)
+    monetary = _score("spend", rfm.borders.monetary, rfm.levels)
+    return {
+        f"{audience.id}_recency": recency,
+        f"{audience.id}_frequency": frequency,
+        f"{audience.id}_monetary": monetary,
+        f"{audience.id}_cell": _cell(rfm, recency, frequency),
+    }
+
+
+def _score(trait: str, borders: Sequence[float], levels: int, *, low_is_good: bool = False) -> exp.Case:
+    case = exp.Case().when(exp.EQ(this=column("orders"), expression=literal(0)), exp.null())
+    for i, border in enumerate(borders):
+        case = case.when(_within(trait, border), literal(levels - i if low_is_good else i + 1))
+    return case.else_(literal(1 if low_is_good else levels))
+
+
+def _within(trait: str, border: float) -> exp.Expression:
+    whole = int(border) if border == int(border) else border
+    if trait == "spend":
+        # A border is the last whole unit of its level, cents above it included.
+        return exp.LT(this=column(trait), expression=literal(int(border) + 1))
+    return exp.LTE(this=column(trait), expression=literal(whole))
+
+
+def _cell(rfm: Rfm, recency: exp.Expression, frequency: exp.Expression) -> exp.Case:
+    case = exp.Case()
+    for name, cell in rfm.cells.items():
+        inside = exp.and_(
+            exp.In(this=exp.paren(recency.copy()), expressions=[literal(r) for r in cell.recency]),
+            exp.In(this=exp.paren(frequency.copy()), expressions=[literal(f) for f in cell.frequency]),
+        )
+        case = case.when(inside, literal(name))
+    return case
+
+
+@named("profiles.grid")
+def grid(audience: str) -> exp.Expression:
+    """People and net spend per pair of recency and frequency scores."""
+    template = """
+        SELECT g_recency AS recency, g_frequency AS frequency, g_cell AS cell, count(*) AS people,
+               CAST(sum(spend) AS DOUBLE) AS spend
+        FROM traits WHERE g_recency IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """
+    tree = sql(template)
+    for found in tree.find_all(exp.Column):
+        if found.name.startswith("g_"):
+            found.replace(column(audience + found.name[1:]))
+    return tree
+
+
+@named("profiles.stages")
+def stages(term: str) -> exp.Expression:
+    """People and net spend per value of a lifecycle term."""
+    return (
+        exp.select(column(term).as_("stage"), "count(*) AS people", "CAST(sum(spend) AS DOUBLE) AS spend")
+        .from_("traits")
+        .group_by(column(term))
+        .order_by(column(term))
+    )

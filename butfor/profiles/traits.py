@@ -1,0 +1,147 @@
+"""The traits of every person as of a time, in one query over accounts rolled up to people.
+
+Orders are first summed per account and then per person: an account has few persons (one), so the second
+step is small, and a merge or its withdrawal changes a join only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
+
+from sqlglot import exp
+
+from butfor.plan import Plan
+from butfor.plan.kinds import Audience, Term
+from butfor.store import Logical, Table, column, named, sql
+
+BASE: dict[str, Logical] = {
+    "person_id": "uuid", "orders": "integer", "spend": "money", "returned": "money", "average_order": "number",
+    "first_order_at": "timestamp", "last_order_at": "timestamp", "recency_days": "integer", "tenure_days": "integer",
+}  # fmt: skip
+
+
+def trait_table(plan: Plan) -> Table:
+    """Return the table of traits: the base ones, attributes, lifecycle terms, and scores of each RFM grid."""
+    columns = dict(BASE)
+    for term in plan.all(Term):
+        if term.what == "attribute" or (term.what == "trait" and term.logic):
+            columns[term.id] = cast(Logical, term.type or "text")
+    for audience in plan.all(Audience):
+        if audience.rfm:
+            columns |= {f"{audience.id}_{s}": "integer" for s in ("recency", "frequency", "monetary")}
+            columns[f"{audience.id}_cell"] = "text"
+    return Table("traits", columns)
+
+
+@named("profiles.traits")
+def traits(
+    as_of: datetime,
+    purchases: Sequence[str],
+    refunds: Sequence[str],
+    attributes_: Sequence[str],
+    computed: Mapping[str, exp.Expression],
+    scores: Mapping[str, exp.Expression],
+) -> exp.Expression:
+    """All traits of all people. ``computed`` columns read the base ones, ``scores`` may read both."""
+    base = _base(as_of, purchases, refunds)
+    if attributes_:
+        base = _with_attributes(base, attributes_)
+    for columns in (scores, computed):
+        if columns:
+            base = exp.select("*", *[e.copy().as_(name, quoted=True) for name, e in columns.items()]).from_(
+                base.subquery("b")
+            )
+    return base
+
+
+def _base(as_of: datetime, purchases: Sequence[str], refunds: Sequence[str]) -> exp.Select:
+    built = sql(
+        """
+        WITH bought AS (
+          SELECT account_id, sum(CASE WHEN part = 0 THEN 1 ELSE 0 END) AS orders, sum(total) AS total,
+                 min(occurred_at) AS first_at, max(occurred_at) AS last_at
+          FROM _purchases WHERE occurred_at <= :as_of AND account_id IS NOT NULL GROUP BY account_id
+        ), gave_back AS (
+          SELECT account_id, sum(total) AS total FROM _refunds
+          WHERE occurred_at <= :as_of AND account_id IS NOT NULL GROUP BY account_id
+        ), person AS (
+          SELECT p.person_id, CAST(coalesce(sum(b.orders), 0) AS BIGINT) AS orders,
+                 CAST(coalesce(sum(b.total), 0) - coalesce(sum(g.total), 0) AS DECIMAL(18, 4)) AS spend,
+                 CAST(coalesce(sum(g.total), 0) AS DECIMAL(18, 4)) AS returned,
+                 min(b.first_at) AS first_order_at, max(b.last_at) AS last_order_at
+          FROM people_map AS p
+          LEFT JOIN bought AS b ON b.account_id = p.account_id
+          LEFT JOIN gave_back AS g ON g.account_id = p.account_id
+          GROUP BY p.person_id
+        )
+        SELECT person_id, orders, spend, returned,
+               CASE WHEN orders > 0 THEN CAST(spend AS DOUBLE) / orders END AS average_order,
+               first_order_at, last_order_at,
+               date_diff('day', CAST(last_order_at AS DATE), CAST(:as_of AS DATE)) AS recency_days,
+               date_diff('day', CAST(first_order_at AS DATE), CAST(:as_of AS DATE)) AS tenure_days
+        FROM person
+        """,
+        tables={"_purchases": _all(purchases), "_refunds": _all(refunds)},
+        as_of=as_of,
+    )
+    assert isinstance(built, exp.Select)
+    return built
+
+
+def _all(tables: Sequence[str]) -> exp.Expression | str:
+    """Return one table as it is, several as a union, and none as an empty one."""
+    if len(tables) == 1:
+        return tables[0]
+    parts = [
+        f"SELECT account_id, part, total, occurred_at FROM {exp.to_identifier(t, quoted=True)}"
+        for t in tables
+    ]
+    nothing = (
+        "SELECT CAST(NULL AS TEXT) AS account_id, 0 AS part, CAST(0 AS DECIMAL(18,4)) AS total, "
+        "CAST(NULL AS TIMESTAMP) AS occurred_at WHERE false"
+    )
+    return sql(" UNION ALL ".join(parts) or nothing)
+
+
+def _with_attributes(base: exp.Select, names: Sequence[str]) -> exp.Select:
+    wide = exp.select("b.*", *[column(n, "a") for n in names]).from_(base.subquery("b"))
+    newest = attributes(names).expression
+    assert isinstance(newest, exp.Select)
+    return wide.join(newest.subquery("a"), on="a.person_id = b.person_id", join_type="left")
+
+
+@named("profiles.attributes")
+def attributes(names: Sequence[str]) -> exp.Expression:
+    """The newest known value of each attribute per person; between equal times the larger row id decides."""
+    picked = [
+        exp.ArgMax(
+            this=column(n, "a"),
+            expression=exp.Case().when(
+                exp.not_(exp.Is(this=column(n, "a"), expression=exp.null())), column("rank_key", "a")
+            ),
+        ).as_(n, quoted=True)
+        for n in names
+    ]
+    base = sql(
+        """
+        SELECT p.person_id
+        FROM (
+          SELECT *, concat(CAST(CAST(seen_at AS DATE) AS TEXT), lpad(CAST(date_part('hour', seen_at) * 3600
+                 + date_part('minute', seen_at) * 60 + CAST(floor(date_part('second', seen_at)) AS BIGINT) AS TEXT), 5, '0'),
+                 CAST(row_id AS TEXT)) AS rank_key
+          FROM attribute
+        ) AS a JOIN people_map AS p ON p.account_id = a.account_id
+        GROUP BY p.person_id
+        """
+    )
+    assert isinstance(base, exp.Select)
+    return base.select(*picked)
+
+
+@named("profiles.newest_event")
+def newest_event(tables: Sequence[str]) -> exp.Expression:
+    """The newest time in any of the event tables; NULL when there is none."""
+    parts = [f"SELECT max(occurred_at) AS newest FROM {exp.to_identifier(t, quoted=True)}" for t in tables]
+    return sql(f"SELECT max(newest) AS newest FROM ({' UNION ALL '.join(parts)}) AS t")
