@@ -115,6 +115,13 @@ def test_money_of_a_shop_is_the_truth(files: dict[str, Path], tmp_path: Path) ->
     assert total * 100 == sum(shop().truth["spend_cents"].to_pylist())
 
 
+@pytest.mark.requirement("R-076")
+def test_orders_that_were_taken_back_as_a_whole_are_returns(files: dict[str, Path], tmp_path: Path) -> None:
+    orders = [json.loads(line) for line in files["webshop"].read_text().splitlines()]
+    done, _, _ = loaded(tmp_path, files["webshop"], proposed(files["webshop"], "webshop"))
+    assert done.events["order_refunded"] == sum(float(o["total"]) < 0 for o in orders) > 0
+
+
 def test_events_of_people_and_messages_are_counted_in_full(files: dict[str, Path], tmp_path: Path) -> None:
     def events(name: str) -> dict[str, int]:
         return loaded(tmp_path / name, files[name], proposed(files[name], name))[0].events
