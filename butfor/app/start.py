@@ -77,6 +77,8 @@ def source_name(file: str) -> str:
 def _answered(proposal: Proposal, ask: Ask | None) -> Proposal:
     for question in proposal.questions if ask else []:
         assert ask is not None
+        if len(question.choices) == 1:
+            continue
         answer = ask(question)
         if answer != question.answer:
             proposal = apply_answer(proposal, question.key, answer)

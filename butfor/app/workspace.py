@@ -19,7 +19,7 @@ from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
 from butfor.identity import PeopleFound, resolve_people
 from butfor.ingest.write import quarantined, table_total
-from butfor.model import BadInput, ButforError
+from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
 from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
 from butfor.plan.rules.references import audience_names
@@ -69,6 +69,7 @@ class Workspace:
     def load(self, source: str, path: str, progress: Progress | None = None) -> ingest.Loaded:
         """Load a delivery of a source; loading it again changes nothing."""
         definition = self.plan.get(Source, source)
+        self._refuse_broken(definition)
         started = self.now
         number = self.hub.start(
             "load",
@@ -85,6 +86,22 @@ class Workspace:
         body = msgspec.json.encode(done).decode()
         self.hub.update("load", {"status": "done", "finished_at": self.now, "body": body}, id=number)
         return done
+
+    def _refuse_broken(self, source: Source) -> None:
+        """Raise BadDefinition when the plan has an error that would make the load of a source mean nothing."""
+        place = self.plan.place(source).file
+        broken = [
+            p
+            for p in check(self.plan)
+            if p.level == "error" and p.file == place and p.code in ("REF", "SOURCE")
+        ]
+        if broken:
+            raise BadDefinition(
+                f"{broken[0].file} line {broken[0].line}",
+                value=broken[0].what,
+                rule=broken[0].why,
+                next_step=broken[0].next,
+            )
 
     def as_of(self) -> datetime:
         """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""

@@ -100,7 +100,7 @@ def _form(value: str, form: str, source: Source, zoned: bool) -> str:
 
 def _iso(value: str, source: Source, zoned: bool) -> str:
     # Text with an offset says its own zone; text without one is in the source's zone.
-    own = f"regexp_matches({value}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$')"
+    own = f"regexp_matches({value}, '(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}}|:[0-9.]+[+-][0-9]{{2}})$')"
     local = f"TRY_CAST({value} AS TIMESTAMP)"
     if not zoned:
         return local

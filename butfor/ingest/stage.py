@@ -85,7 +85,7 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
     keys = source.key or [f.column for f in staging.fields] + lists
     content = joined([text(source.id), *map(ident, keys)])
     raw = [f"{f.raw} AS {ident(f.text)}" for f in staging.fields]
-    parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *lists]
+    parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *map(ident, lists)]
     parts += [f"{f.value} AS {ident(f.name)}" for f in staging.fields]
     parts += [f"{_fault(staging.checks)} AS fault", f"{_account(staging)} AS account_key"]
     # Texts are cleaned once, in a step of their own, because typing and checking both read them.

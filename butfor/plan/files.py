@@ -184,10 +184,11 @@ def _definition_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _id_of(path: Path) -> str | None:
-    try:
-        return str(_read_yaml(path)[0].get("id"))
-    except ButforError:
-        return None
+    # The line is enough to know a file by, and a workspace may hold hundreds of files.
+    found = re.search(
+        r"^id:\s*['\"]?([^\s'\"#]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+    )
+    return found.group(1) if found else None
 
 
 def _read_definition(kind: str, path: Path) -> tuple[Definition, dict[str, int]]:
