@@ -33,7 +33,7 @@ check: $(VENV)/dev ## style, types, layers
 	$(BIN)/lint-imports
 
 test: check ## everything CI runs
-	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m pytest -n 2 -p requirements_plugin $(TEST)
+	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m pytest -n 2 $(TEST)
 
 requirements: $(VENV)/dev ## which R and S numbers a passing test proves
 	$(BIN)/python tools/requirements.py

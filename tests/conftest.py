@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import socket
 import sys
@@ -16,6 +18,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).parent.parent
 TESTED: dict[str, str] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write down which requirements the passing tests prove, for make requirements."""
+    with contextlib.suppress(ModuleNotFoundError):
+        config.pluginmanager.register(importlib.import_module("requirements_plugin"), "requirements")
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import msgspec
 import pyarrow as pa
 
 from butfor import audiences, ingest, profiles
-from butfor.app.compute import compiled_logic, event_tables, grid_scores, tables_of
+from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.identity import PeopleFound, resolve_people
+from butfor.identity import PeopleFound, joined_accounts, resolve_people
 from butfor.ingest.write import quarantined, table_total
 from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
@@ -121,10 +121,10 @@ class Workspace:
             tell("people")
             people = resolve_people(self.lake, self.plan)
             tell("traits")
-            self._traits(moment)
+            self.traits(moment)
             borders = self._store_borders(moment.date())
             if borders:
-                self._traits(moment)
+                self.traits(moment)
             tell("audiences")
             self._memberships(moment)
         return Ran(as_of=moment, people=people, audiences=self.audiences(), borders_set=borders)
@@ -263,18 +263,21 @@ class Workspace:
         """Return the change ledger, oldest first."""
         return self.hub.rows("change")
 
-    def _traits(self, as_of: datetime) -> None:
+    def traits(self, as_of: datetime) -> int:
+        """Rebuild the traits of everybody as of a time; return how many people there are."""
         plan = self.plan
         names = [t.id for t in plan.all(Term) if t.what == "attribute"]
         query = profiles.traits(
             as_of,
             tables_of(plan, "purchase"),
             tables_of(plan, "refund"),
+            profiles.wanted_traits(plan),
             names,
-            compiled_logic(plan),
             grid_scores(plan),
+            compiled_logic(plan) | grid_cells(plan),
+            joined=bool(self.lake.fetch(joined_accounts())["n"][0].as_py()),
         )
-        self.lake.rebuild(profiles.trait_table(plan), query)
+        return self.lake.rebuild(profiles.trait_table(plan), query)
 
     def _memberships(self, as_of: datetime) -> None:
         self.lake.rebuild(

@@ -61,6 +61,12 @@ def known() -> exp.Expression:
     )
 
 
+@named("identity.joined")
+def joined_accounts() -> exp.Expression:
+    """How many accounts belong to a person named after another account."""
+    return sql("SELECT count(*) AS n FROM people_map WHERE account_id <> person_id")
+
+
 @named("identity.map")
 def map_rows() -> exp.Expression:
     """The staged map of accounts to people."""
