@@ -49,10 +49,8 @@ def run(people: int = 2_000_000, events: int = 50_000_000) -> Ratio:
         start(folder)
         for path in (folder / "plan" / "terms").glob("*.yaml"):
             if (
-                "what: trait" in path.read_text()
-                and path.stem not in RFM_TERMS
-                or "what: attribute" in path.read_text()
-            ):
+                "what: trait" in path.read_text() and path.stem not in RFM_TERMS
+            ) or "what: attribute" in path.read_text():
                 path.unlink()
         with open_workspace(folder, now=NOW) as ws:
             _fill(ws, people, events)
