@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 TEST ?=
 
-.PHONY: demo test check bench requirements spark clean
+.PHONY: demo test quick check bench requirements clean
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "butfor needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python"; exit 1; }
@@ -23,6 +23,12 @@ $(VENV)/dev: pyproject.toml $(VENV)/base | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+.venv-spark/ready: | $(BIN)/python
+	@echo "installing Apache Spark, since Java is present (once, 450 MB)"
+	@$(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark>=4.0,<5'
+	@touch $@
+
 demo: $(VENV)/base ## a simulated shop, worked by butfor, found beside planted
 	@$(BIN)/butfor demo demo
 
@@ -33,7 +39,12 @@ check: $(VENV)/dev ## style, types, layers
 	$(BIN)/lint-imports
 
 test: check ## everything CI runs
-	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m pytest -n 2 $(TEST)
+	@if command -v java >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory .venv-spark/ready || echo "Apache Spark could not be installed; its tests are skipped"; fi
+	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST)
+
+quick: $(VENV)/dev ## the fast tests
+	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m pytest -n 2 -m "not slow" $(TEST)
 
 requirements: $(VENV)/dev ## which R and S numbers a passing test proves
 	$(BIN)/python tools/requirements.py
@@ -42,4 +53,4 @@ bench: $(VENV)/dev ## every speed claim, as a ratio to a floor of the same run
 	BUTFOR_DATA=$${BUTFOR_DATA:-$(DATA)} $(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-spark demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,7 +22,7 @@ BASE: dict[str, Logical] = {
 # Computed where the plan has the term: a trait that nobody defined costs nothing.
 OPTIONAL: dict[str, tuple[Logical, str]] = {
     "returned": ("money", "CAST(coalesce(gave_back, 0) AS DECIMAL(18, 4))"),
-    "average_order": ("number", "CASE WHEN orders > 0 THEN round(CAST(spend AS DOUBLE) / orders, 2) END"),
+    "average_order": ("number", "CASE WHEN orders > 0 THEN CAST(spend AS DOUBLE) / orders END"),
     "first_order_at": ("timestamp", "first_at"),
     "tenure_days": ("integer", "date_diff('day', CAST(first_at AS DATE), CAST(:as_of AS DATE))"),
 }

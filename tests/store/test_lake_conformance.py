@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from conftest import new_lake_url
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
@@ -22,6 +21,7 @@ from butfor.plan import load_workspace_file, save_definition, save_workspace_fil
 from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Quantity, Rule
 from butfor.simulate import Shop, ShopSettings, simulate_shop
 from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
+from conftest import SPARK, new_lake_url
 
 NOW = datetime(2026, 7, 1)
 ROWS = Table("thing", {"id": "uuid", "at_": "timestamp", "amount": "money", "n": "integer", "word": "text"})
@@ -256,7 +256,7 @@ def test_every_named_query_runs_in_the_suite(on_duckdb: list[tuple[str, Any]]) -
 
 
 @pytest.mark.requirement("R-094")
-@pytest.mark.parametrize("engine", ["sail", "spark"])
+@pytest.mark.parametrize("engine", ["sail", SPARK])
 def test_every_named_query_gives_equal_results(
     request: pytest.FixtureRequest, engine: str, tmp_path: Path, shop: Shop, on_duckdb: list[tuple[str, Any]]
 ) -> None:
