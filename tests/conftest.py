@@ -20,6 +20,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# PySpark takes a main module without a file (a worker of pytest-xdist) for its own doctests and stops the process.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
+
 ROOT = Path(__file__).parent.parent
 TESTED: dict[str, str] = {}
 
