@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from butfor import audiences, ingest, profiles
+import butfor.audiences as audiences
+import butfor.ingest as ingest
+import butfor.profiles as profiles
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
