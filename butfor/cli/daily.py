@@ -55,8 +55,9 @@ def init(
 
 
 def _ask(question: Question) -> str:
-    hint = f" ({', '.join(question.choices)})" if question.choices else ""
-    return str(typer.prompt(f"{question.text}{hint}", default=question.answer))
+    shown = ", ".join(question.choices[:6]) + (", ..." if len(question.choices) > 6 else "")
+    typer.echo(f"\n{question.text}" + (f"\n  one of: {shown}" if question.choices else ""))
+    return str(typer.prompt("  answer", default=question.answer))
 
 
 def _show_started(console: Console, made: Started) -> None:
