@@ -19,7 +19,7 @@ from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.identity import PeopleFound, joined_accounts, resolve_people
+from butfor.identity import PeopleFound, coverage, joined_accounts, resolve_people
 from butfor.ingest.write import quarantined, table_total
 from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
@@ -200,6 +200,12 @@ class Workspace:
         with_total = [t for t in self.plan.all(Term) if t.what == "event" and "total" in t.properties]
         self.lake.ensure(*ingest.all_tables(self.plan))
         return {t.id: list(self.lake.fetch(table_total(f"ev_{t.id}")).to_pylist()) for t in with_total}
+
+    def identifier_coverage(self) -> list[dict[str, Any]]:
+        """Return per source and identifier the share of accounts that carry it and how unique it is (R-183)."""
+        self.lake.ensure(*ingest.all_tables(self.plan))
+        rows = self.lake.fetch(coverage()).to_pylist()
+        return [r | {"share": r["having_it"] / r["accounts"]} for r in rows]
 
     def suggest_inactive(self) -> profiles.GapCurve | None:
         """Return the curve of days between purchases and the "inactive" threshold it suggests (R-191)."""

@@ -27,7 +27,7 @@ from butfor.plan.rules.goals import rewrite
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     for noun, verbs in {
-        "source": (source_list, source_show),
+        "source": (source_list, source_show, source_coverage),
         "term": (term_list, term_search, term_show),
         "goal": (goal_list,),
         "audience": (audience_list, audience_show, audience_suggest, audience_export),
@@ -63,6 +63,25 @@ def source_list(ctx: typer.Context, as_json: bool = JSON) -> None:
 def source_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
     """Show a source. Example: `butfor -C shop source show till`."""
     _show(_plan(ctx).get(Source, name), as_json)
+
+
+def source_coverage(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """Show which identifiers each source delivers, for how many accounts. Example: `butfor -C shop source coverage`."""
+    with open_workspace(ctx.obj) as ws:
+        found = ws.identifier_coverage()
+    rows = [
+        {
+            "source": r["source"],
+            "identifier": r["term"],
+            "accounts": r["accounts"],
+            "covered": f"{r['share']:.0%}",
+            "values": r["distinct_values"],
+            "shared": r["shared_values"],
+        }
+        for r in found
+    ]
+    columns = ["source", "identifier", "accounts", "covered", "values", "shared"]
+    emit(found, as_json, lambda c: c.print(table(rows, columns, right=columns[2:])))
 
 
 def _term_rows(terms: list[Term]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ def test_the_daily_path(shop: Path) -> None:
     done = run(shop, "load", "receipts", str(file))
     assert (done["read"], done["accepted"], done["quarantined"]) == (4, 3, 1)
     assert run(shop, "run")["people"]["people"] == 2
+    assert [(c["term"], c["share"]) for c in run(shop, "source", "coverage")] == [("customer_id", 1.0)]
     assert sum(a["people"] for a in run(shop, "audience", "list")) == 2
     assert "bad type" in run(shop, "quarantine", "list")[0]["reason"]
     assert run(shop, "change", "log")[0]["ref"] == "rfm"

@@ -215,6 +215,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.contaminated("win_back_test")
         ws.quarantine()
         ws.source_totals()
+        ws.identifier_coverage()
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
