@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,15 @@ from butfor.plan.rules.goals import rewrite
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for noun, verbs in {
+    groups: dict[str, tuple[Callable[..., None], ...]] = {
         "source": (source_list, source_show, source_coverage),
         "term": (term_list, term_search, term_show),
         "goal": (goal_list,),
         "audience": (audience_list, audience_show, audience_suggest, audience_export),
         "quarantine": (quarantine_list,),
         "change": (change_log,),
-    }.items():
+    }
+    for noun, verbs in groups.items():
         group = typer.Typer(
             no_args_is_help=True, help=f"{noun}: {', '.join(v.__name__.split('_')[1] for v in verbs)}"
         )
