@@ -20,9 +20,9 @@ from butfor.charts.terminal import bars
 from butfor.cli.show import JSON, emit, table
 from butfor.model import BadInput
 from butfor.plan import Plan, load_plan, search_terms
-from butfor.plan.files import dump_yaml
 from butfor.plan.kinds import Audience, Definition, Goal, Source, Term, to_builtins
 from butfor.plan.rules.goals import rewrite
+from butfor.plan.write import dump_yaml
 
 
 def register(app: typer.Typer) -> None:

@@ -3,12 +3,12 @@
 from butfor.plan.files import (
     Plan,
     Problem,
-    did_you_mean,
     load_plan,
     load_workspace_file,
     save_definition,
     save_workspace_file,
 )
+from butfor.plan.read import did_you_mean
 from butfor.plan.retail import retail_plan
 from butfor.plan.rules import check
 from butfor.plan.schema import schemas

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
-from datetime import date
-from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from butfor.model import BadDefinition, ButforError
 from butfor.plan.kinds import FOLDERS, KINDS, Definition, Workspace, to_builtins
+from butfor.plan.read import Lines, did_you_mean, load_yaml, plain, read_yaml, typed
+from butfor.plan.write import dump_yaml, patched, replace_file, unix_text
 
 FILE = "butfor.yaml"
 VERSION = 1
+WORKSPACE = ("workspace", "")
+"""The key of the workspace file among the places of a plan."""
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 D = TypeVar("D", bound=Definition)
 
@@ -94,20 +93,12 @@ def kind_name(kind: type[Definition]) -> str:
     return str(kind.__struct_config__.tag)
 
 
-def did_you_mean(name: str, names: list[str]) -> str:
-    """Return a hint that names the closest of ``names``, or all of a few, or nothing."""
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
-        return "did you mean " + " or ".join(close) + "?"
-    return "there is: " + ", ".join(sorted(names)[:12]) if names else ""
-
-
 def load_plan(folder: Path) -> Plan:
     """Read every definition below ``folder``; raise BadDefinition only when there is no usable workspace file."""
-    workspace = load_workspace_file(folder)
+    workspace, lines = _read_workspace(folder)
     definitions: dict[tuple[str, str], Definition] = {}
-    places: dict[tuple[str, str], Place] = {}
-    problems: list[Problem] = []
+    places = {WORKSPACE: Place(FILE, lines)}
+    problems = list(_unread(folder))
     for kind, path in _definition_files(folder):
         shown = path.relative_to(folder).as_posix()
         try:
@@ -126,6 +117,116 @@ def load_plan(folder: Path) -> Plan:
 
 def load_workspace_file(folder: Path) -> Workspace:
     """Read ``butfor.yaml``; refuse a missing one, a broken one and one of a newer version."""
+    return _read_workspace(folder)[0]
+
+
+def save_definition(folder: Path, definition: Definition) -> Path:
+    """Write a definition; in an existing file only what changed changes. Returns its path.
+
+    Raises BadDefinition when its id cannot name a file, or its file holds broken YAML; StoreError when the file
+    cannot be written.
+    """
+    kind = kind_name(type(definition))
+    if not _FILE_NAME.fullmatch(definition.id):
+        raise BadDefinition(
+            f"{kind} id",
+            value=definition.id,
+            rule="an id names a file, so it is made of letters, digits, _ and -",
+            next_step="choose an id such as loyalty_join",
+        )
+    new = to_builtins(definition)
+    path = find_file(folder, kind, definition.id)
+    if path is None:
+        path = _free_file(folder, kind, definition.id)
+        replace_file(path, dump_yaml(new))
+        return path
+    data, lines = read_yaml(path)
+    return _save(path, {"kind": kind} | data, KINDS[kind], lines, new)
+
+
+def save_workspace_file(folder: Path, workspace: Workspace) -> Path:
+    """Write ``butfor.yaml``; in an existing file only what changed changes."""
+    path = folder / FILE
+    if not path.exists():
+        replace_file(path, dump_yaml(to_builtins(workspace)))
+        return path
+    data, lines = read_yaml(path)
+    return _save(path, data, Workspace, lines, to_builtins(workspace))
+
+
+def _save(
+    path: Path, data: dict[str, Any], kind: type[Definition | Workspace], lines: Lines, new: dict[str, Any]
+) -> Path:
+    try:
+        was = to_builtins(typed(data, kind, path.name, lines))
+    except BadDefinition:
+        was = data
+    replace_file(path, patched(path.name, unix_text(path), was, new))
+    return path
+
+
+def find_file(folder: Path, kind: str, name: str) -> Path | None:
+    """Return the file of a definition, whatever the file is called, or None."""
+    return next((p for known, p in _definition_files(folder) if known == kind and _holds(p, name)), None)
+
+
+def _free_file(folder: Path, kind: str, name: str) -> Path:
+    """Return a path for a new file; one named after the id may hold another definition."""
+    sub, number = folder / FOLDERS[kind], 2
+    path = sub / f"{name}.yaml"
+    while path.exists():
+        path, number = sub / f"{name}_{number}.yaml", number + 1
+    return path
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Say whether a file defines ``name``; a broken file without a line for its id is taken by its own name."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    # The line is enough to know a file by, and a workspace may hold hundreds of files.
+    line = re.search(r"^id:\s*['\"]?([^\s'\"#]+)", text, re.MULTILINE)
+    if line:
+        return line.group(1) == name
+    try:
+        return name in text and str(load_yaml(path.name, text).get("id")) == name
+    except ButforError:
+        return path.stem == name
+
+
+def _definition_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for kind, sub in FOLDERS.items():
+        for path in sorted((folder / sub).glob("**/*.y*ml")):
+            if path.is_file() and not path.name.startswith("."):
+                yield kind, path
+
+
+def _unread(folder: Path) -> Iterator[Problem]:
+    """Yield definitions that stand where nobody reads them, such as ``audience/`` for ``audiences/``."""
+    read = {path for _, path in _definition_files(folder)}
+    for path in sorted({*folder.glob("*/*.y*ml"), *folder.glob("*/*/*.y*ml")} - read):
+        shown = path.relative_to(folder)
+        if not path.is_file() or any(part.startswith(".") for part in shown.parts):
+            continue
+        try:
+            kind = plain(load_yaml(path.name, unix_text(path)).get("kind"))
+        except ButforError:
+            continue
+        if kind is not None:
+            yield _misplaced(shown.as_posix(), str(kind))
+
+
+def _misplaced(file: str, kind: str) -> Problem:
+    return Problem(
+        level="warning",
+        code="FOLDER",
+        file=file,
+        line=1,
+        what=f"{file} is not read",
+        why="definitions are read from the folder of their kind, so this one is not in force",
+        next=f"move it to {FOLDERS[kind]}/" if kind in FOLDERS else did_you_mean(kind, list(KINDS)),
+    )
+
+
+def _read_workspace(folder: Path) -> tuple[Workspace, Lines]:
     path = folder / FILE
     if not path.is_file():
         raise BadDefinition(
@@ -134,7 +235,7 @@ def load_workspace_file(folder: Path) -> Workspace:
             rule=f"a workspace is a folder with a {FILE}",
             next_step=f"butfor init {folder}, or name another folder with -C",
         )
-    data, lines = _read_yaml(path)
+    data, lines = read_yaml(path)
     version = data.get("version")
     if isinstance(version, int) and version > VERSION:
         raise BadDefinition(
@@ -143,140 +244,20 @@ def load_workspace_file(folder: Path) -> Workspace:
             rule=f"this butfor reads workspaces up to version {VERSION}; nothing was changed",
             next_step="update butfor (pip install -U butfor) and open the workspace again",
         )
-    return _convert(data, Workspace, FILE, lines)
+    return typed(data, Workspace, FILE, lines), lines
 
 
-def save_definition(folder: Path, definition: Definition) -> Path:
-    """Write a definition; comments and order of an existing file stay. Returns its path."""
-    kind = kind_name(type(definition))
-    usual = folder / FOLDERS[kind] / f"{definition.id}.yaml"
-    return _write(find_file(folder, kind, definition.id) or usual, to_builtins(definition))
-
-
-def find_file(folder: Path, kind: str, name: str) -> Path | None:
-    """Return the file of a definition, whatever the file is called, or None."""
-    return next(
-        (path for path in sorted((folder / FOLDERS[kind]).glob("**/*.y*ml")) if _id_of(path) == name), None
-    )
-
-
-def save_workspace_file(folder: Path, workspace: Workspace) -> Path:
-    """Write ``butfor.yaml``; comments and order of an existing file stay."""
-    return _write(folder / FILE, to_builtins(workspace))
-
-
-def dump_yaml(data: dict[str, Any]) -> str:
-    """Return ``data`` as the YAML text that a new file would hold."""
-    out = StringIO()
-    _yaml().dump(_styled(data), out)
-    return out.getvalue()
-
-
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.default_flow_style = False
-    yaml.width = 110
-    yaml.preserve_quotes = True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    return yaml
-
-
-def _definition_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for kind, sub in FOLDERS.items():
-        for path in sorted((folder / sub).glob("**/*.y*ml")):
-            yield kind, path
-
-
-def _id_of(path: Path) -> str | None:
-    # The line is enough to know a file by, and a workspace may hold hundreds of files.
-    found = re.search(
-        r"^id:\s*['\"]?([^\s'\"#]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
-    )
-    return found.group(1) if found else None
-
-
-def _read_definition(kind: str, path: Path) -> tuple[Definition, dict[str, int]]:
-    data, lines = _read_yaml(path)
+def _read_definition(kind: str, path: Path) -> tuple[Definition, Lines]:
+    data, lines = read_yaml(path)
     data.setdefault("kind", kind)
     if data["kind"] != kind:
         raise BadDefinition(
-            f"{path.name}: kind",
+            f"{path.name} line {lines.get('kind', 1)}: kind",
             value=data["kind"],
             rule=f"files in {FOLDERS[kind]}/ are of kind {kind}",
             next_step=f"move it to {FOLDERS.get(str(data['kind']), 'the folder of its kind')}/ or correct kind",
         )
-    return _convert(data, KINDS[kind], path.name, lines), lines
-
-
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    try:
-        data = _yaml().load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadDefinition(
-            f"{path.name} line {line}",
-            value=error.problem,
-            rule="a definition is one YAML document",
-            next_step="correct the syntax near that line (often a missing quote, colon or indent)",
-        ) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise BadDefinition(
-            path.name,
-            value=str(error),
-            rule="a definition is one YAML document in UTF-8",
-            next_step="save it as UTF-8",
-        ) from error
-    if not isinstance(data, CommentedMap):
-        raise BadDefinition(
-            path.name,
-            value=data,
-            rule="a definition is a mapping that starts with kind and id",
-            next_step="write 'kind: ...' and 'id: ...' first, or remove the file",
-        )
-    return _plain(data), dict(_line_numbers(data, ""))
-
-
-def _line_numbers(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
-    items = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in items:
-        path = f"{prefix}.{key}" if prefix else str(key)
-        at = node.lc.data.get(key)
-        if at:
-            yield path, at[0] + 1
-        if isinstance(value, (dict, list)):
-            yield from _line_numbers(value, path)
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {str(k): _plain(v) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_plain(v) for v in node]
-    for plain in (bool, int, float, str):
-        if isinstance(node, plain):
-            return plain(node)
-    return node
-
-
-T = TypeVar("T")
-
-
-def _convert(data: dict[str, Any], kind: type[T], file: str, lines: dict[str, int]) -> T:
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        what, _, path = str(error).partition(" - at `$")
-        path = path.rstrip("`").replace("[...]", "").lstrip(".")
-        unknown = re.search(r"unknown field `(\w+)`", what)
-        known = [f.encode_name for f in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
-        line = lines.get(path or (unknown.group(1) if unknown else ""), 1)
-        raise BadDefinition(
-            f"{file} line {line}" + (f": {path}" if path else ""),
-            value=what,
-            rule="every field of a definition has a name and a type (butfor schema prints them)",
-            next_step=(did_you_mean(unknown.group(1), known) if unknown and not path else "")
-            or "correct the field, then run butfor check",
-        ) from error
+    return typed(data, KINDS[kind], path.name, lines), lines
 
 
 def _as_problem(file: str, error: ButforError) -> Problem:
@@ -302,45 +283,3 @@ def _duplicate(key: tuple[str, str], file: str, lines: dict[str, int], first: st
         why="one id names one thing, or nobody knows which definition is in force",
         next=f"give one of them another id, or remove {file}",
     )
-
-
-def _write(path: Path, new: dict[str, Any]) -> Path:
-    yaml = _yaml()
-    data: Any = _styled(new)
-    if path.exists():
-        data = yaml.load(path.read_text(encoding="utf-8"))
-        _merge(data, new)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    out = StringIO()
-    yaml.dump(data, out)
-    # A definition is replaced whole or not at all: a kill in the middle leaves the old file.
-    part = path.with_name(path.name + ".part")
-    part.write_text(out.getvalue(), encoding="utf-8")
-    part.replace(path)
-    return path
-
-
-def _styled(node: Any) -> Any:
-    """Return data as YAML nodes; short lists of plain values stand in one line, as people write them."""
-    if isinstance(node, dict):
-        return CommentedMap((key, _styled(value)) for key, value in node.items())
-    if isinstance(node, list):
-        made = CommentedSeq(_styled(value) for value in node)
-        if all(isinstance(v, (str, int, float, bool)) for v in node) and len(str(node)) < 90:
-            made.fa.set_flow_style()
-        return made
-    return node
-
-
-def _merge(old: Any, new: dict[str, Any]) -> None:
-    for key in [k for k in old if k not in new]:
-        del old[key]
-    for key, value in new.items():
-        if isinstance(old.get(key), dict) and isinstance(value, dict):
-            _merge(old[key], value)
-        elif key not in old or not _same(old[key], value):
-            old[key] = _styled(value)
-
-
-def _same(old: Any, new: Any) -> bool:
-    return bool(_plain(old) == new and (isinstance(old, date) or type(_plain(old)) is type(new)))

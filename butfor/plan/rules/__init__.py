@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
 
-from butfor.plan.files import Plan, Problem
+from butfor.plan.files import WORKSPACE, Plan, Problem
 from butfor.plan.finding import Finding
 
 
@@ -35,12 +35,12 @@ def _findings(rule: ModuleType, plan: Plan) -> Iterable[Finding]:
 
 
 def _problem(plan: Plan, rule: ModuleType, finding: Finding) -> Problem:
-    place = plan.place(finding.definition) if finding.definition else None
+    place = plan.place(finding.definition) if finding.definition else plan.places[WORKSPACE]
     return Problem(
         level=finding.level or rule.LEVEL,
         code=rule.CODE,
-        file=place.file if place else "butfor.yaml",
-        line=place.line(finding.path) if place else 1,
+        file=place.file,
+        line=place.line(finding.path),
         what=finding.what,
         why=rule.WHY,
         next=finding.next,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from butfor.plan.files import Plan, did_you_mean
+from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import (
     Audience,
@@ -17,6 +17,7 @@ from butfor.plan.kinds import (
     Source,
     Term,
 )
+from butfor.plan.read import did_you_mean
 from butfor.plan.walk import leaves, targets
 
 CODE = "REF"

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from zoneinfo import available_timezones
 
-from butfor.plan.files import Plan, did_you_mean
+from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import Source, Term
+from butfor.plan.read import did_you_mean
 from butfor.plan.walk import takes_returns, targets
 
 CODE = "SOURCE"
