@@ -5,24 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from butfor.plan.files import Plan
-from butfor.plan.kinds import Column, Rule, Source
+from butfor.plan.kinds import Audience, Column, Definition, Experiment, Rule, Source, Term
 
 OPERATORS = (
     "equals", "not_equals", "at_least", "at_most", "above", "below", "between", "one_of", "contains", "exists",
 )  # fmt: skip
 
 
-def leaves(rule: Rule | None, path: str = "rule") -> Iterator[tuple[str, Rule]]:
-    """Yield every leaf of a rule tree with its dotted path."""
+def nodes(rule: Rule | None, path: str = "rule") -> Iterator[tuple[str, Rule]]:
+    """Yield every node of a rule tree with its dotted path, parents first."""
     if rule is None:
         return
+    yield path, rule
     for name, branch in (("all", rule.all), ("any", rule.any)):
         for i, child in enumerate(branch or []):
-            yield from leaves(child, f"{path}.{name}.{i}")
-    if rule.not_ is not None:
-        yield from leaves(rule.not_, f"{path}.not")
-    if rule.all is None and rule.any is None and rule.not_ is None:
-        yield path, rule
+            yield from nodes(child, f"{path}.{name}.{i}")
+    yield from nodes(rule.not_, f"{path}.not")
+
+
+def leaves(rule: Rule | None, path: str = "rule") -> Iterator[tuple[str, Rule]]:
+    """Yield every leaf of a rule tree with its dotted path."""
+    for at, node in nodes(rule, path):
+        if node.all is None and node.any is None and node.not_ is None:
+            yield at, node
+
+
+def parts(rule: Rule) -> list[str]:
+    """Return which of all, any, not, trait and audience a node has; a sound one has one of them."""
+    said = {
+        "all": rule.all,
+        "any": rule.any,
+        "not": rule.not_,
+        "trait": rule.trait,
+        "audience": rule.audience,
+    }
+    return [name for name, value in said.items() if value is not None]
+
+
+def rule_trees(plan: Plan) -> Iterator[tuple[Definition, str, Rule | None]]:
+    """Yield every rule tree of a plan: of audiences, of lifecycle logic and of policies, and where it stands."""
+    for audience in plan.all(Audience):
+        yield audience, "rule", audience.rule
+    for term in plan.all(Term):
+        for i, case in enumerate(term.logic):
+            yield term, f"logic.{i}.when", case.when
+    for experiment in plan.all(Experiment):
+        for name, policy in experiment.policies.items():
+            for i, choice in enumerate(policy.cases):
+                yield experiment, f"policies.{name}.cases.{i}.when", choice.when
 
 
 def operators(rule: Rule) -> list[str]:
@@ -51,10 +81,13 @@ def delivered_events(plan: Plan) -> set[str]:
     """Return the event terms that some source of the plan delivers."""
     found: set[str] = set()
     for source in plan.all(Source):
-        found.add(source.event or "")
+        found |= {source.event or "", *named_events(source).values()}
         if takes_returns(source):
             found.add(source.returns.event)
-        for column in source.columns.values():
-            if isinstance(column, Column) and column.to == "event":
-                found |= set(column.values.values())
     return found - {""}
+
+
+def named_events(source: Source) -> dict[str, str]:
+    """Return, for the column that names the event of a row, its values and the event terms they mean."""
+    columns = [c for c in source.columns.values() if isinstance(c, Column) and c.to == "event"]
+    return {value: event for column in columns for value, event in column.values.items()}

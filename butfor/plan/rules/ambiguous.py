@@ -15,7 +15,7 @@ WHY = "marketing and IT must mean the same thing by the same word (R-189)"
 def check(plan: Plan) -> Iterator[Finding]:
     """Yield terms that share a label, system name or alias with an earlier term."""
     for field in ("label", "system"):
-        seen: dict[str, Term] = {}
+        seen: dict[tuple[str, str], Term] = {}
         for term in plan.all(Term):
             yield from _clash(seen, term, field, getattr(term, field))
     words: dict[str, set[str]] = defaultdict(set)
@@ -34,9 +34,9 @@ def check(plan: Plan) -> Iterator[Finding]:
                 )
 
 
-def _clash(seen: dict[str, Term], term: Term, field: str, word: str) -> Iterator[Finding]:
-    first = seen.setdefault(word.casefold(), term)
-    if word and first is not term and first.what == term.what:
+def _clash(seen: dict[tuple[str, str], Term], term: Term, field: str, word: str) -> Iterator[Finding]:
+    first = seen.setdefault((term.what, word.casefold()), term)
+    if word and first is not term:
         yield Finding(
             term, field, f"{field} {word!r} is also the {field} of term {first.id}",
             f"say what sets {term.id} apart from {first.id}, or merge the two",

@@ -5,23 +5,25 @@ from collections.abc import Iterator
 
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
+from butfor.plan.goals import guardrails_of, wants_fewer_discounts
 from butfor.plan.kinds import Goal, Metric
 
 CODE = "GOAL"
 LEVEL = "error"
 WHY = "a goal the team cannot check, date or own cannot be reached, nor missed (R-043, R-061, R-064)"
 
+WEEKS = 4
 SLOTS = {
     "want": "want (what is adopted)",
     "to_do": "to do (the action)",
     "leads_to": "which leads to (the metric)",
-    "by_when": "by when",
-    "how_much": "by how much",
-    "accountable": "accountable (one name)",
+    "by_when": "by when (a date)",
+    "how_much": "by how much (an amount)",
+    "accountable": "accountable (the owner, one name)",
 }
 _CHANNEL = re.compile(r"\b(e-?mail|sms|push|channel|last.?click)\b", re.IGNORECASE)
-_FEWER = re.compile(r"\b(fewer|less|reduce|lower|cut)\b.*\bdiscount", re.IGNORECASE)
-_HOURS = re.compile(r"\b(person.?)?hours?\b|\bworkload\b", re.IGNORECASE)
+_HOURS = re.compile(r"\b(person.?hours?|(?<!\d.)hours?|hours? (a|each|per))\b", re.IGNORECASE)
+_AGREED = ("agreed", "active")
 
 
 def check(plan: Plan) -> Iterator[Finding]:
@@ -31,6 +33,7 @@ def check(plan: Plan) -> Iterator[Finding]:
         yield from _agreement(goal)
         yield from _claim(plan, goal)
         yield from _baseline(goal)
+        yield from _dates(goal)
 
 
 def missing_slots(goal: Goal) -> list[str]:
@@ -57,7 +60,7 @@ def _slots(goal: Goal) -> Iterator[Finding]:
         yield Finding(
             goal, "how_much", f"how_much {goal.how_much!r} holds no number", "give an amount, such as +5 %"
         )
-    if goal.expect is None and goal.status in ("agreed", "active"):
+    if goal.expect is None and goal.status in _AGREED:
         yield Finding(
             goal,
             "",
@@ -67,7 +70,7 @@ def _slots(goal: Goal) -> Iterator[Finding]:
 
 
 def _agreement(goal: Goal) -> Iterator[Finding]:
-    if goal.status not in ("agreed", "active"):
+    if goal.status not in _AGREED:
         return
     unsigned = [who for who, when in goal.sign_offs.items() if when is None]
     if not goal.approver:
@@ -93,23 +96,38 @@ def _claim(plan: Plan, goal: Goal) -> Iterator[Finding]:
         yield Finding(
             goal, "leads_to", f"{goal.leads_to} counts what a channel touched, not what it caused: use incremental revenue",
             "set method: incremental and measure against a control group (R-049, R-061)",
+            level="error" if goal.status in _AGREED else "warning",
         )  # fmt: skip
-    if _FEWER.search(f"{goal.want} {goal.to_do}") and not goal.guardrails:
-        yield Finding(
-            goal,
-            "to_do",
-            "fewer discounts may also lower revenue",
-            "add a revenue metric to guardrails (R-062)",
-            level="warning",
-        )
+    if wants_fewer_discounts(goal) and not goal.guardrails:
+        yield _guardrail(goal, guardrails_of(plan, goal))
+
+
+def _guardrail(goal: Goal, taken: list[str]) -> Finding:
+    added = f": {taken[0]} is taken as its guardrail" if taken else ""
+    return Finding(
+        goal,
+        "to_do",
+        f"fewer discounts may also lower revenue{added}",
+        f"write guardrails: [{taken[0] if taken else 'a revenue metric'}] into {goal.id} (R-062)",
+        level="warning",
+    )
 
 
 def _baseline(goal: Goal) -> Iterator[Finding]:
-    if not _HOURS.search(f"{goal.leads_to} {goal.how_much} {goal.want}".replace("_", " ")):
+    hours = _HOURS.search(f"{goal.leads_to} {goal.how_much}".replace("_", " "))
+    if not hours and "workload" not in goal.want.casefold():
         return
-    if goal.baseline is None or (goal.baseline.weeks or 0) < 4:
-        weeks = goal.baseline.weeks or 0 if goal.baseline else 0
+    weeks = (goal.baseline.weeks if goal.baseline else None) or 0
+    if weeks < WEEKS:
         yield Finding(
-            goal, "baseline", f"baseline missing: {weeks:g} of 4 weeks of hours measured",
-            "measure hours for 4 weeks first, then write baseline: {value, weeks} (R-063)",
+            goal, "baseline", f"baseline missing: {weeks:g} of {WEEKS} weeks of hours measured",
+            f"measure hours for {WEEKS} weeks first, then write baseline: {{value, weeks}} (R-063)",
+        )  # fmt: skip
+
+
+def _dates(goal: Goal) -> Iterator[Finding]:
+    if goal.starts and goal.by_when and goal.by_when <= goal.starts:
+        yield Finding(
+            goal, "by_when", f"goal {goal.id} ends on {goal.by_when}, before it starts",
+            f"choose a date after {goal.starts}, or correct starts",
         )  # fmt: skip

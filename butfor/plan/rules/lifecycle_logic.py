@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
-from butfor.plan.kinds import Term
+from butfor.plan.kinds import Audience, Rule, Term
+from butfor.plan.walk import leaves
 
 CODE = "LOGIC"
 LEVEL = "error"
@@ -41,6 +42,11 @@ def check(plan: Plan) -> Iterator[Finding]:
                 term, f"logic.{len(term.logic) - 1}", f"the last case of {term.id} has a condition, so some people get no value",
                 "end the list with a case that has no when",
             )  # fmt: skip
+        if term.logic and term.what != "trait":
+            yield Finding(
+                term, "logic", f"{term.id} is {term.what}, and only a trait has logic", "set what: trait"
+            )
+        yield from _layers(plan, term)
         for i, case in enumerate(term.logic[:-1]):
             if case.when is None:
                 yield Finding(
@@ -49,3 +55,26 @@ def check(plan: Plan) -> Iterator[Finding]:
                     f"case {case.value!r} always holds; later cases are never reached",
                     "move it last",
                 )
+
+
+def _layers(plan: Plan, term: Term) -> Iterator[Finding]:
+    """Yield logic that reads other logic: all of it is computed at once, from plain traits."""
+    for i, case in enumerate(term.logic):
+        for path, leaf in leaves(case.when, f"logic.{i}.when"):
+            read = sorted(
+                {t for t in _traits(plan, leaf, set()) if (other := plan.find(Term, t)) and other.logic}
+            )
+            if read:
+                yield Finding(
+                    term, path, f"the logic of {term.id} reads {', '.join(read)}, which has logic too",
+                    f"write the conditions of {read[0]} out instead",
+                )  # fmt: skip
+
+
+def _traits(plan: Plan, rule: Rule, seen: set[str]) -> Iterator[str]:
+    for _, leaf in leaves(rule):
+        if leaf.trait:
+            yield leaf.trait
+        audience = plan.find(Audience, leaf.audience or "")
+        if audience and audience.rule and audience.id not in seen:
+            yield from _traits(plan, audience.rule, seen | {audience.id})

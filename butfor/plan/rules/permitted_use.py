@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
-from butfor.plan.kinds import Audience, Term
-from butfor.plan.walk import leaves
+from butfor.plan.kinds import Term
+from butfor.plan.walk import leaves, rule_trees
 
 CODE = "USES"
 LEVEL = "error"
@@ -13,7 +13,7 @@ WHY = "thoughtful, not creepy: each datum is declared for targeting, content and
 
 
 def check(plan: Plan) -> Iterator[Finding]:
-    """Yield terms without declared uses, and audiences that target by a term that denies it."""
+    """Yield terms without declared uses, and rules that choose people by a term that denies it."""
     terms = {t.id: t for t in plan.all(Term)}
     for term in terms.values():
         if term.uses is None:
@@ -26,11 +26,16 @@ def check(plan: Plan) -> Iterator[Finding]:
                 term, "uses.content", f"{term.id} is {term.provenance} and may be named in content",
                 "set content: subtle (may choose content, may not be mentioned) or deny", level="warning",
             )  # fmt: skip
-    for audience in plan.all(Audience):
-        for path, leaf in leaves(audience.rule):
+    for definition, root, rule in rule_trees(plan):
+        for path, leaf in leaves(rule, root):
             used = terms.get(leaf.trait or "")
-            if used and used.uses and used.uses.target == "deny":
+            if used and _denied(used) and not (isinstance(definition, Term) and _denied(definition)):
+                kind = definition.__struct_config__.tag
                 yield Finding(
-                    audience, path, f"audience {audience.id} targets by {used.id}, whose use for targeting is denied",
+                    definition, path, f"{kind} {definition.id} targets by {used.id}, whose use for targeting is denied",
                     f"choose another trait, or have the owner of {used.id} ({used.owner or 'nobody named'}) allow it",
                 )  # fmt: skip
+
+
+def _denied(term: Term) -> bool:
+    return term.uses is not None and term.uses.target == "deny"

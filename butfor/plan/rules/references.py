@@ -18,7 +18,7 @@ from butfor.plan.kinds import (
     Term,
 )
 from butfor.plan.read import did_you_mean
-from butfor.plan.walk import leaves, targets
+from butfor.plan.walk import leaves, named_events, targets
 
 CODE = "REF"
 LEVEL = "error"
@@ -80,6 +80,8 @@ def _source(plan: Plan, source: Source) -> Iterator[Finding]:
     if own:
         yield from _one_of(source, "event", "event term", own, list(events))
     event = events.get(own)
+    for name in dict.fromkeys(named_events(source).values()):
+        yield from _one_of(source, "columns", "event term", name, list(events))
     for column, target in targets(source):
         head, _, name = target.partition(".")
         path = f"columns.{column}"
@@ -91,7 +93,7 @@ def _source(plan: Plan, source: Source) -> Iterator[Finding]:
             yield from _one_of(source, path, f"property of {own}", name, list(event.properties))
         elif head == "product" and event:
             yield from _one_of(source, path, f"product property of {own}", name, list(event.products))
-        elif head not in ("id", "person", "event", "product", "time", "ignore"):
+        elif head not in ("event", "product") and target not in ("time", "ignore"):
             yield Finding(
                 source, path, f"target {target!r} is unknown",
                 "use id.X, person.X, event.X, product.X, time, event or ignore",
@@ -135,6 +137,10 @@ def _campaign(plan: Plan, campaign: Campaign) -> Iterator[Finding]:
     if campaign.goal_event:
         yield from _one_of(campaign, "goal_event", "event term", campaign.goal_event, _terms(plan, "event"))
     yield from _one_of(campaign, "audience", "audience", campaign.audience, audience_names(plan))
+    if campaign.status != "retired":
+        yield from _one_of(
+            campaign, "address", "identifier term", campaign.address, _terms(plan, "identifier")
+        )
     for i, offer in enumerate(campaign.offers):
         yield from _known(plan, campaign, f"offers.{i}", Offer, offer)
     if not campaign.experiment:
@@ -162,6 +168,9 @@ def _experiment(plan: Plan, experiment: Experiment) -> Iterator[Finding]:
         )
     for name, policy in experiment.policies.items():
         yield from _known(plan, experiment, f"policies.{name}.metric", Metric, policy.metric)
+        yield from _one_of(
+            experiment, f"policies.{name}.against", "arm", policy.against, list(experiment.arms)
+        )
         for i, case in enumerate(policy.cases):
             at = f"policies.{name}.cases.{i}"
             yield from _one_of(experiment, f"{at}.arm", "arm", case.arm, list(experiment.arms))
