@@ -16,7 +16,7 @@ _GOOD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _DATE = re.compile(
     r"(?<!\d)(19|20)\d\d([_-]?(0[1-9]|1[0-2])([_-]?\d\d)?)?(?!\d)|(?<![a-z])q[1-4](?![a-z0-9])"
 )
-_VALUE = re.compile(r"(?<![a-z0-9])\d{3,}(?!\d)|\d+(eur|usd|gbp|pct|percent)(?![a-z])")
+_VALUE = re.compile(r"\d+(eur|usd|gbp|pct|percent)(?![a-z])|(?<![a-z0-9])\d{3,}(?!\d)")
 
 
 def check(plan: Plan) -> Iterator[Finding]:

@@ -151,7 +151,7 @@ def _campaign(plan: Plan, campaign: Campaign) -> Iterator[Finding]:
         if arm.variant and arm.variant not in campaign.variants:
             yield Finding(
                 experiment, f"arms.{name}.variant", f"variant {arm.variant!r} is not in campaign {campaign.id}",
-                did_you_mean(arm.variant, list(campaign.variants)),
+                did_you_mean(arm.variant, list(campaign.variants)) or f"add it to the variants of {campaign.id}",
             )  # fmt: skip
 
 
