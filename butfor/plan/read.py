@@ -19,6 +19,7 @@ from butfor.model import BadDefinition
 
 T = TypeVar("T")
 Lines = dict[str, int]
+WIDTH = 110
 
 
 def did_you_mean(name: str, names: list[str]) -> str:
@@ -33,7 +34,7 @@ def round_trip() -> YAML:
     """Return a YAML reader and writer that keeps comments, order and quotes."""
     yaml = YAML(typ="rt")
     yaml.default_flow_style = False
-    yaml.width = 110
+    yaml.width = WIDTH
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml

@@ -11,7 +11,7 @@ def search_terms(plan: Plan, words: str) -> list[Term]:
     wanted = words.casefold().split()
     ranked = []
     for term in plan.all(Term):
-        names = [term.id.replace("_", " "), term.label, term.system, *term.aliases]
+        names = [term.id, term.id.replace("_", " "), term.label, term.system, *term.aliases]
         places = [" ".join(names).casefold(), term.means.casefold()]
         if all(any(word in place for place in places) for word in wanted):
             in_name = all(word in places[0] for word in wanted)

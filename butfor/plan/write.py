@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from butfor.model import BadDefinition, StoreError
-from butfor.plan.read import load_yaml, plain, read_text, round_trip
+from butfor.plan.read import WIDTH, load_yaml, plain, read_text, round_trip
 
 
 def dump_yaml(data: dict[str, Any]) -> str:
@@ -24,9 +25,10 @@ def patched(name: str, text: str, was: dict[str, Any], new: dict[str, Any]) -> s
     ``was`` is what the text means, defaults left out; a default that somebody wrote down stays written down.
     """
     data = load_yaml(name, text)
-    before = _dumped(data)
+    widest = max(map(len, text.splitlines()), default=0)
+    before = _dumped(data, widest)
     _change(data, was, new)
-    after = _dumped(data)
+    after = _dumped(data, widest)
     # Lines are put together by comparison; the meaning decides whether that went well.
     tries = (_kept(text, before, after, by_line=by_line) for by_line in (True, False))
     return next((kept for kept in tries if _means(kept, plain(data))), after)
@@ -54,9 +56,10 @@ def unix_text(path: Path) -> str:
     return read_text(path).replace("\r\n", "\n")
 
 
-def _dumped(node: Any) -> str:
-    out = StringIO()
-    round_trip().dump(node, out)
+def _dumped(node: Any, widest: int = 0) -> str:
+    out, yaml = StringIO(), round_trip()
+    yaml.width = max(WIDTH, widest)
+    yaml.dump(node, out)
     return out.getvalue()
 
 
@@ -69,7 +72,8 @@ def _styled(node: Any) -> Any:
         if all(isinstance(v, (str, int, float, bool)) for v in node) and len(str(node)) < 90:
             made.fa.set_flow_style()
         return made
-    return node
+    # Plain and single-quoted texts lose some line separators, such as NEL.
+    return DoubleQuotedScalarString(node) if isinstance(node, str) and not node.isprintable() else node
 
 
 def _change(node: Any, was: dict[str, Any], new: dict[str, Any]) -> None:

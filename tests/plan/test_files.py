@@ -73,7 +73,7 @@ def test_load_finds_the_line_deep_in_lists_and_mappings(
         ("", 1, "a mapping that starts with kind", "remove the file"),
         (b"kind: term\nlabel: Gr\xf6\xdfe\n", 1, "in UTF-8", "save it as UTF-8"),
         (b"kind: term\nlabel: \x00\n", 1, "in UTF-8", "save it as UTF-8"),
-        ("kind: &a [*a]\n", 1, "does not contain itself", "remove the alias"),
+        ("&a\nx: *a\n", 1, "does not contain itself", "remove the alias"),
         ("kind: " + "[" * 4000, 1, "does not contain itself", "flatten"),
         ("kind: goal\nid: x\n", 1, "files in plan/terms/ are of kind term", "move it to goals/"),
         ("id: x\nkind: gaol\n", 2, "of kind term", "the folder of its kind"),
@@ -125,7 +125,7 @@ def test_load_passes_over_what_is_no_definition_file(tmp_path: Path) -> None:
 
 
 def test_load_refuses_a_folder_without_workspace_file(tmp_path: Path) -> None:
-    with pytest.raises(BadDefinition, match="a workspace is a folder with a butfor.yaml") as caught:
+    with pytest.raises(BadDefinition, match="a workspace is a folder with") as caught:
         load_plan(tmp_path)
     assert "butfor init" in caught.value.next_step
 
@@ -136,7 +136,7 @@ def test_load_refuses_a_folder_without_workspace_file(tmp_path: Path) -> None:
         (WORKSPACE.replace("version: 1", "version: 99"), "version", "update butfor"),
         (WORKSPACE.replace("currency: EUR", "currency: euro"), "line 3: currency", "correct the field"),
         (WORKSPACE.replace("name:", "nmae:"), "line 2", "did you mean name"),
-        (WORKSPACE.replace("primary:", "first:"), "line 5: identity", "did you mean"),
+        (WORKSPACE.replace("primary:", "first:"), "line 5: identity", "primary"),
         (WORKSPACE.replace("version: 1\n", ""), "line 1", "add version:"),
         ("- 1", "butfor.yaml", "first"),
     ],
@@ -152,9 +152,9 @@ def test_load_refuses_a_workspace_file_it_cannot_use(
 
 def test_plan_names_what_there_is_instead(tmp_path: Path) -> None:
     plan = load_plan(workspace(tmp_path, trait("orders")))
-    with pytest.raises(BadDefinition, match="did you mean orders?"):
+    with pytest.raises(BadDefinition, match="did you mean orders"):
         plan.get(Term, "order")
-    with pytest.raises(BadDefinition, match="write goals/more.yaml"):
+    with pytest.raises(BadDefinition, match="write goals/more"):
         plan.get(Goal, "more")
 
 

@@ -71,7 +71,7 @@ def test_save_touches_only_the_lines_that_change(
 
 def test_save_in_an_unusual_layout_keeps_the_rest_of_the_file(tmp_path: Path) -> None:
     lines = change(tmp_path, WRITTEN, expect=Expectation(low=1, likely=2.5, high=3))
-    assert "+  likely: 2.5   # four spaces" in lines
+    assert "+  likely: 2.5    # four spaces" in lines
     assert len(lines) == 6
 
 
