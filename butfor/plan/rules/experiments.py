@@ -19,39 +19,38 @@ def check(plan: Plan) -> Iterator[Finding]:
     """Yield tests that could not be decided."""
     for experiment in plan.all(Experiment):
         yield from _hypothesis(experiment)
-        total = sum(a.share for a in experiment.arms.values())
-        if abs(total - 1) > SHARES_MISS:
+        yield from _arms(experiment)
+        yield from _metrics(plan, experiment)
+
+
+def _arms(experiment: Experiment) -> Iterator[Finding]:
+    total = sum(a.share for a in experiment.arms.values())
+    if abs(total - 1) > SHARES_MISS:
+        yield Finding(
+            experiment, "arms", f"shares add up to {total:g}",
+            "make them add up to 1; held-out people are an arm too",
+        )  # fmt: skip
+    marked = [name for name, arm in experiment.arms.items() if arm.control]
+    controls = marked or [name for name, arm in experiment.arms.items() if arm.variant is None]
+    if len(controls) != 1 or len(experiment.arms) < 2:
+        yield Finding(
+            experiment, "arms", f"{len(experiment.arms)} arms with {len(controls)} controls",
+            "mark exactly one of two or more arms with control: true",
+        )  # fmt: skip
+
+
+def _metrics(plan: Plan, experiment: Experiment) -> Iterator[Finding]:
+    for i, name in enumerate(experiment.metrics):
+        metric = plan.find(Metric, name)
+        if metric and metric.claim != "causal":
             yield Finding(
-                experiment,
-                "arms",
-                f"shares add up to {total:g}",
-                "make them add up to 1; held-out people are an arm too",
-            )
-        marked = [name for name, arm in experiment.arms.items() if arm.control]
-        controls = marked or [name for name, arm in experiment.arms.items() if arm.variant is None]
-        if len(controls) != 1 or len(experiment.arms) < 2:
-            yield Finding(
-                experiment,
-                "arms",
-                f"{len(experiment.arms)} arms with {len(controls)} controls",
-                "mark exactly one of two or more arms with control: true",
-            )
-        for i, name in enumerate(experiment.metrics):
-            metric = plan.find(Metric, name)
-            if metric and metric.claim != "causal":
-                yield Finding(
-                    experiment,
-                    f"metrics.{i}",
-                    f"metric {name} is descriptive",
-                    "test a causal metric; show this one beside it",
-                )
-        if not experiment.metrics:
-            yield Finding(
-                experiment,
-                "metrics",
-                f"experiment {experiment.id} has no metric",
-                "name the metric that decides",
-            )
+                experiment, f"metrics.{i}", f"metric {name} is descriptive",
+                "test a causal metric; show this one beside it",
+            )  # fmt: skip
+    if not experiment.metrics:
+        yield Finding(
+            experiment, "metrics", f"experiment {experiment.id} has no metric", "name the metric that decides"
+        )
 
 
 def _hypothesis(experiment: Experiment) -> Iterator[Finding]:

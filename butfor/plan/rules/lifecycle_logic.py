@@ -27,34 +27,34 @@ WORDS = {
 def check(plan: Plan) -> Iterator[Finding]:
     """Yield lifecycle terms without logic or why, and logic that leaves people out."""
     for term in plan.all(Term):
-        named = WORDS & {term.id, *term.id.split("_")}
-        if term.what == "trait" and named and not term.logic:
-            yield Finding(
-                term,
-                "",
-                f"lifecycle term {term.id} has no logic",
-                "add logic: a list of {value, when, means}",
-            )
-        if term.logic and not term.why.strip():
-            yield Finding(term, "logic", f"the logic of {term.id} has no why", "write why: in one sentence")
-        if term.logic and term.logic[-1].when is not None:
-            yield Finding(
-                term, f"logic.{len(term.logic) - 1}", f"the last case of {term.id} has a condition, so some people get no value",
-                "end the list with a case that has no when",
-            )  # fmt: skip
-        if term.logic and term.what != "trait":
-            yield Finding(
-                term, "logic", f"{term.id} is {term.what}, and only a trait has logic", "set what: trait"
-            )
+        yield from _words(term)
+        yield from _cases(term)
         yield from _layers(plan, term)
-        for i, case in enumerate(term.logic[:-1]):
-            if case.when is None:
-                yield Finding(
-                    term,
-                    f"logic.{i}",
-                    f"case {case.value!r} always holds; later cases are never reached",
-                    "move it last",
-                )
+
+
+def _words(term: Term) -> Iterator[Finding]:
+    named = WORDS & {term.id, *term.id.split("_")}
+    if term.what == "trait" and named and not term.logic:
+        what = f"lifecycle term {term.id} has no logic"
+        yield Finding(term, "", what, "add logic: a list of {value, when, means}")
+    if term.logic and not term.why.strip():
+        yield Finding(term, "logic", f"the logic of {term.id} has no why", "write why: in one sentence")
+    if term.logic and term.what != "trait":
+        yield Finding(
+            term, "logic", f"{term.id} is {term.what}, and only a trait has logic", "set what: trait"
+        )
+
+
+def _cases(term: Term) -> Iterator[Finding]:
+    if term.logic and term.logic[-1].when is not None:
+        yield Finding(
+            term, f"logic.{len(term.logic) - 1}", f"the last case of {term.id} has a condition, so some people get no value",
+            "end the list with a case that has no when",
+        )  # fmt: skip
+    for i, case in enumerate(term.logic[:-1]):
+        if case.when is None:
+            what = f"case {case.value!r} always holds; later cases are never reached"
+            yield Finding(term, f"logic.{i}", what, "move it last")
 
 
 def _layers(plan: Plan, term: Term) -> Iterator[Finding]:

@@ -24,59 +24,46 @@ def check(plan: Plan) -> Iterator[Finding]:
     """Yield sources whose mapping misses what their grain needs."""
     zones = available_timezones()
     for source in plan.all(Source):
-        yield from _mapping(plan, source)
+        yield from _mapping(source)
+        yield from _event(plan, source)
         if source.time_zone not in zones:
-            yield Finding(
-                source,
-                "time_zone",
-                f"time zone {source.time_zone!r} is unknown",
-                did_you_mean(source.time_zone, sorted(zones)),
-            )
+            hint = did_you_mean(source.time_zone, sorted(zones))
+            yield Finding(source, "time_zone", f"time zone {source.time_zone!r} is unknown", hint)
         if source.account and source.account != "row_number" and source.account not in dict(targets(source)):
             yield Finding(
-                source,
-                "account",
-                f"account column {source.account!r} is not among the columns",
+                source, "account", f"account column {source.account!r} is not among the columns",
                 "name a mapped column, or row_number",
-            )
+            )  # fmt: skip
 
 
-def _mapping(plan: Plan, source: Source) -> Iterator[Finding]:
+def _mapping(source: Source) -> Iterator[Finding]:
     mapped = Counter(target for _, target in targets(source) if target != "ignore")
     for needed in NEEDED[source.grain]:
         if needed not in mapped:
-            yield Finding(
-                source,
-                "columns",
-                f"source {source.id} maps no column to {needed}",
-                f"rows of grain {source.grain} need it",
-            )
+            what = f"source {source.id} maps no column to {needed}"
+            yield Finding(source, "columns", what, f"rows of grain {source.grain} need it")
     for target, times in mapped.items():
         if times > 1:
-            yield Finding(
-                source,
-                "columns",
-                f"{times} columns of {source.id} map to {target}",
-                "map one of them and ignore the others",
-            )
+            what = f"{times} columns of {source.id} map to {target}"
+            yield Finding(source, "columns", what, "map one of them and ignore the others")
     if source.grain != "person" and not source.event and "event" not in mapped:
         yield Finding(
             source, "", f"source {source.id} names no event", "set event: to a term, or map a column to event"
         )
-    if source.grain == "order_line" and source.event:
-        event = plan.find(Term, source.event)
-        if event and not event.products:
-            yield Finding(
-                source,
-                "event",
-                f"event {event.id} has no products",
-                "choose a purchase term, or set grain: event",
-            )
+
+
+def _event(plan: Plan, source: Source) -> Iterator[Finding]:
+    event = plan.find(Term, source.event or "")
+    if source.grain == "order_line" and event and not event.products:
+        yield Finding(
+            source,
+            "event",
+            f"event {event.id} has no products",
+            "choose a purchase term, or set grain: event",
+        )
     returns = plan.find(Term, source.returns.event)
     if takes_returns(source) and (returns is None or returns.what != "event"):
         yield Finding(
-            source,
-            "returns.event",
-            f"returns become {source.returns.event!r}, which is no event term",
+            source, "returns.event", f"returns become {source.returns.event!r}, which is no event term",
             "define it, or set returns.when: never",
-        )
+        )  # fmt: skip
