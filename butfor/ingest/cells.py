@@ -61,9 +61,14 @@ def typed(value: str, kind: str, source: Source) -> str:
     """Return ``value`` (SQL of a text) as SQL of a logical type; NULL where it cannot be read."""
     match kind:
         case "integer":
-            return f"TRY_CAST({_number(value, source)} AS BIGINT)"
+            # A cast of 2.5 to an integer would round it; a number with a fraction is no integer.
+            number = _number(value, source)
+            return (
+                f"CASE WHEN TRY_CAST({number} AS DECIMAL(38,9)) % 1 = 0 THEN TRY_CAST({number} AS BIGINT) END"
+            )
         case "number":
-            return f"TRY_CAST({_number(value, source)} AS DOUBLE)"
+            number = f"TRY_CAST({_number(value, source)} AS DOUBLE)"
+            return f"CASE WHEN isfinite({number}) THEN {number} END"
         case "money":
             return f"TRY_CAST({_number(value, source)} AS DECIMAL(18,4))"
         case "boolean":
@@ -72,15 +77,23 @@ def typed(value: str, kind: str, source: Source) -> str:
                 f"WHEN lower({value}) IN ('false','f','no','n','0','nein','non') THEN false END"
             )
         case "date":
-            return f"CAST({moment(value, source, zoned=False)} AS DATE)"
+            return _between_years(f"CAST({moment(value, source, zoned=False)} AS DATE)", "DATE")
         case "timestamp":
-            return moment(value, source)
+            return _between_years(moment(value, source), "TIMESTAMP")
     return value
+
+
+def _between_years(value: str, kind: str) -> str:
+    # Engines know infinity, BC and the year 20026; no calendar of a brand does, and neither does Python's.
+    return f"CASE WHEN {value} BETWEEN {kind} '0001-01-01' AND {kind} '9999-12-31' THEN {value} END"
 
 
 def moment(value: str, source: Source, *, zoned: bool = True) -> str:
     """Return SQL of a UTC timestamp from text in the source's date forms and time zone; NULL if in none of them."""
-    forms = source.read.dates or ["iso"]
+    forms = list(source.read.dates) or ["iso"]
+    # Files with types of their own hold dates that are no text; they arrive in ISO form whatever else is in the column.
+    if source.connector in ("excel", "parquet", "sql") and "iso" not in forms:
+        forms.append("iso")
     tries = [
         _iso(value, source, zoned) if form == "iso" else _form(value, form, source, zoned) for form in forms
     ]
@@ -89,10 +102,9 @@ def moment(value: str, source: Source, *, zoned: bool = True) -> str:
 
 def _form(value: str, form: str, source: Source, zoned: bool) -> str:
     # A cast reads ISO forms 3 times as fast as strptime does and takes no others.
-    plain_iso = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
-    parsed = (
-        f"TRY_CAST({value} AS TIMESTAMP)" if form in plain_iso else f"try_strptime({value}, {text(form)})"
-    )
+    if form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"):
+        return _iso(value, source, zoned)
+    parsed = f"try_strptime({value}, {text(form)})"
     if "%z" in form:
         return f"timezone('UTC', {parsed})" if zoned else f"CAST({parsed} AS TIMESTAMP)"
     return _utc(parsed, source.time_zone) if zoned else parsed
@@ -100,7 +112,7 @@ def _form(value: str, form: str, source: Source, zoned: bool) -> str:
 
 def _iso(value: str, source: Source, zoned: bool) -> str:
     # Text with an offset says its own zone; text without one is in the source's zone.
-    own = f"regexp_matches({value}, '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$')"
+    own = f"regexp_matches({value}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
     local = f"TRY_CAST({value} AS TIMESTAMP)"
     if not zoned:
         return local
@@ -113,9 +125,15 @@ def _utc(parsed: str, zone: str) -> str:
 
 
 def _number(value: str, source: Source) -> str:
-    if source.read.decimal == ",":
-        value = f"replace(replace(replace({value}, '.', ''), ' ', ''), ',', '.')"
-    return value
+    if source.read.decimal == ".":
+        return value
+    # 1.50 among decimal commas is no 150: a dot counts as a mark of thousands only before three digits.
+    plain = f"replace(regexp_replace({value}, '[ \u00a0\u202f]', '', 'g'), ',', '.')"
+    grouped = f"replace(replace({value}, '.', ''), ',', '.')"
+    return (
+        f"CASE WHEN regexp_full_match({value}, '[+-]?[0-9]{{1,3}}([.][0-9]{{3}})+(,[0-9]*)?') THEN {grouped} "
+        f"WHEN NOT contains({value}, '.') THEN {plain} END"
+    )
 
 
 def joined(columns: Sequence[str]) -> str:
