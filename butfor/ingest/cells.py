@@ -39,9 +39,11 @@ def filled(column: str) -> str:
 def cleaned(column: str, how: Column | None) -> str:
     """Return the cleaned text of a column: whole numbers, lower-case e-mails, digits of phones, renamed values.
 
-    Words that mean nothing are NULL already: ``raw`` was made without them.
+    Words that mean nothing are NULL, with blanks around them too.
     """
-    out = f"nullif(trim({column}), '')"
+    # Only a padded cell can have escaped the reader's own list of such words; looking each up costs half a load.
+    padded = f"starts_with({column}, ' ') OR ends_with({column}, ' ')"
+    out = f"CASE WHEN {padded} THEN {filled(column)} ELSE {column} END"
     match how.clean if how else "none":
         case "whole_number":
             out = f"regexp_replace({out}, '\\.0+$', '')"
@@ -84,8 +86,8 @@ def typed(value: str, kind: str, source: Source) -> str:
 
 
 def _between_years(value: str, kind: str) -> str:
-    # Engines know infinity, BC and the year 20026; no calendar of a brand does, and neither does Python's.
-    return f"CASE WHEN {value} BETWEEN {kind} '0001-01-01' AND {kind} '9999-12-31' THEN {value} END"
+    # Engines know infinity, BC and the year 20026, and read 1/5/26 as the year 1; no calendar of a brand does.
+    return f"CASE WHEN {value} BETWEEN {kind} '1000-01-01' AND {kind} '9999-12-31' THEN {value} END"
 
 
 def moment(value: str, source: Source, *, zoned: bool = True) -> str:
@@ -113,7 +115,7 @@ def _form(value: str, form: str, source: Source, zoned: bool) -> str:
 def _iso(value: str, source: Source, zoned: bool) -> str:
     # Text with an offset says its own zone; text without one is in the source's zone.
     own = f"regexp_matches({value}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
-    local = f"TRY_CAST({value} AS TIMESTAMP)"
+    local = _between_years(f"TRY_CAST({value} AS TIMESTAMP)", "TIMESTAMP")
     if not zoned:
         return local
     offset = f"timezone('UTC', TRY_CAST({value} AS TIMESTAMPTZ))"
@@ -137,5 +139,5 @@ def _number(value: str, source: Source) -> str:
 
 
 def joined(columns: Sequence[str]) -> str:
-    """Return SQL of one text that tells any two different rows of these columns apart."""
+    """Return SQL of one text that tells two rows of these columns apart (whose cells hold no control characters)."""
     return "concat_ws(chr(31), " + ", ".join(f"coalesce({c}, chr(30))" for c in columns) + ")"
