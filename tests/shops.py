@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,10 @@ def _retail() -> tuple[Definition, ...]:
     return tuple(d for d in retail_plan() if not isinstance(d, Audience))
 
 
-def plan_of(folder: Path, *definitions: Definition, **workspace: Any) -> Plan:
-    """Return the retail plan with these definitions added, as if it had been read from a folder."""
-    given = {(kind_name(type(d)), d.id): d for d in (*_retail(), EVERYBODY, *definitions)}
+def plan_of(folder: Path, *definitions: Definition, terms: Iterable[str] = (), **workspace: Any) -> Plan:
+    """Return the retail plan (or some ``terms`` of it) with definitions added, as if read from a folder."""
+    retail = [d for d in _retail() if not terms or d.id in terms]
+    given = {(kind_name(type(d)), d.id): d for d in (*retail, EVERYBODY, *definitions)}
     decision = IdentityDecision(primary="customer_id", ranked=["email"])
     file = WorkspaceFile(
         **{"version": 1, "name": "shop", "currency": "EUR", "identity": decision} | workspace
@@ -185,7 +186,7 @@ def campaign_definitions(
     variants: Mapping[str, Variant] | None = None, audience: str = "everybody", salt: str = "s"
 ) -> Sequence[Definition]:
     """Return an agreed goal, a campaign to an audience, and its test with a third held out."""
-    expect = Expectation(low=0, likely=1, high=2)
+    expect = Expectation(low=0, likely=1, high=2, because="a test")
     texts = variants or {
         "plain": Variant(subject="New", body="See what is new.", cost=Cost(per_send=0.5)),
         "named": Variant(subject="{{ first_name }}, new", body="In {{ city }}.", cost=Cost(per_send=0.5)),
@@ -193,7 +194,11 @@ def campaign_definitions(
     shares = {"none": Arm(share=0.34, control=True)}
     shares |= {name: Arm(share=0.66 / len(texts), variant=name) for name in texts}
     return [
-        Goal(id="more", want="a mail", to_do="buy", leads_to="purchase_rate", expect=expect),
+        Goal(
+            id="more", want="a mail", to_do="buy", leads_to="purchase_rate", by_when=date(2026, 12, 1), how_much="+1 %",
+            method="incremental", accountable="CRM", doers=["CRM"], approver="head", expect=expect,
+            sign_offs={"head": date(2026, 6, 1), "CFO": date(2026, 6, 1)},
+        ),
         Campaign(
             id="hello", label="Hello", goal="more", goal_event="order_completed", audience=audience,
             experiment="hello_test", variants=dict(texts),

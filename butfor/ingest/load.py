@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from butfor.ingest import write
 from butfor.ingest.cells import ident, text, typed
-from butfor.ingest.deliveries import ROW, Delivery, open_delivery
+from butfor.ingest.deliveries import Delivery, open_delivery
 from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import BadInput, Refused
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Source, Term
-from butfor.store import Lake, Query, Workbench, literal
+from butfor.store import ROW, Lake, Query, Workbench, literal
 
 Progress = Callable[[str], None]
 

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from butfor.ingest.cells import cleaned, filled, ident, joined, text, typed
-from butfor.ingest.deliveries import ROW, Delivery, list_path
+from butfor.ingest.deliveries import Delivery, list_path
 from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Source, Term
 from butfor.plan.walk import takes_returns
-from butfor.store import Workbench
+from butfor.store import ROW, Workbench
 
 # Clocks of tills and servers differ a little; a day covers that and time zones read wrongly.
 FUTURE = timedelta(days=1)
