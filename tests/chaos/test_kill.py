@@ -8,17 +8,15 @@ import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from child import loading, sending
+from family import large_file, run_child, small_file
 from shops import ask, consistent, counts, order_totals, till_file, write
 
 from butfor.app import Workspace
-
-Child = Callable[..., Any]
 
 
 def whole(lake: Any) -> tuple[dict[str, int], dict[str, float], dict[str, float]]:
@@ -29,21 +27,24 @@ def whole(lake: Any) -> tuple[dict[str, int], dict[str, float], dict[str, float]
 
 @pytest.mark.slow
 def test_a_load_that_is_killed_at_any_moment_is_completed_by_loading_again(
-    child: Child, large_file: str, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     with loading(tmp_path / "unkilled") as ws:
         began = time.perf_counter()
-        ws.load("till", large_file)
+        ws.load("till", large_file(tmp_path))
         seconds, wanted = time.perf_counter() - began, whole(ws.lake)
     moments = [(seconds * share, False) for share in (0.02, 0.15, 0.3, 0.45, 0.6, 0.7, 0.8)]
     moments += [(wait, True) for wait in (0, 0.001, 0.003, 0.01)]
     killed = 0
     for i, (wait, at_commit) in enumerate(moments):
-        killed += child("load", tmp_path / str(i), large_file, wait, at_commit).code == -signal.SIGKILL
+        killed += (
+            run_child("load", tmp_path / str(i), large_file(tmp_path), wait, at_commit).code
+            == -signal.SIGKILL
+        )
         with loading(tmp_path / str(i)) as ws:
             consistent(ws.lake)
             assert whole(ws.lake) in (wanted, ({}, {}, {})), "a load is there as a whole or not at all"
-            ws.load("till", large_file)
+            ws.load("till", large_file(tmp_path))
             assert whole(ws.lake) == wanted
     assert killed >= 8
 
@@ -56,17 +57,17 @@ def sail_lake(sail_url: str, tmp_path: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.requirement("R-094")
 def test_a_load_into_a_lake_without_transactions_heals_after_a_kill_before_any_write(
-    child: Child, small_file: str, sail_lake: str, tmp_path: Path
+    sail_lake: str, tmp_path: Path
 ) -> None:
     with loading(tmp_path / "unkilled") as ws:
-        ws.load("till", small_file)
+        ws.load("till", small_file(tmp_path))
         wanted = whole(ws.lake)
     ended = []
     for n in range(1, 20):
         lake = sail_lake.replace("database=t", f"database=t{n}_").replace("/warehouse&", f"/warehouse{n}&")
-        ended.append(child("insert", tmp_path / str(n), lake, small_file, n).code)
+        ended.append(run_child("insert", tmp_path / str(n), lake, small_file(tmp_path), n).code)
         with loading(tmp_path / str(n), lake) as ws:
-            ws.load("till", small_file)
+            ws.load("till", small_file(tmp_path))
             assert whole(ws.lake) == wanted, n
             consistent(ws.lake)
         if ended[-1] != 9:
@@ -106,13 +107,11 @@ def once_each(ws: Workspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_launch_that_is_killed_at_any_step_is_completed_by_launching_again(
-    audience: Path, child: Child
-) -> None:
+def test_a_launch_that_is_killed_at_any_step_is_completed_by_launching_again(audience: Path) -> None:
     ended = []
     for n in range(1, 12):
         copy = shutil.copytree(audience, audience.with_name(f"copy{n}"))
-        ended.append(child("launch", copy, n).code)
+        ended.append(run_child("launch", copy, n).code)
         with sending(copy) as ws:
             ws.launch("hello")
             once_each(ws)

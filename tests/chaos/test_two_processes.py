@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 from child import loading
+from family import small_file, started
 from shops import counts
 
 from butfor.model import StoreError
 
 
-def test_the_second_process_is_told_who_holds_the_workspace(
-    holding: object, small_file: str, tmp_path: Path
-) -> None:
-    with holding("hold", tmp_path / "shop", small_file) as (first, pipe):  # type: ignore[operator]
+def test_the_second_process_is_told_who_holds_the_workspace(tmp_path: Path) -> None:
+    with started("hold", tmp_path / "shop", small_file(tmp_path)) as (first, pipe):
         holder = pipe.recv()
         with pytest.raises(StoreError) as caught:
             loading(tmp_path / "shop")

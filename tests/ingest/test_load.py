@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from conftest import new_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shops import (
@@ -127,7 +126,7 @@ def test_load_reads_every_connector_alike(kind: str, tmp_path: Path) -> None:
 
 
 def test_load_reads_a_table_of_postgresql(postgres_url: str, tmp_path: Path) -> None:
-    url = into_database(new_database(postgres_url))
+    url = into_database(postgres_url)
     with shop(tmp_path, changed(TILL, connector="sql", read=Reading(table="public.lines"))) as ws:
         assert (ws.load("till", url).accepted, ws.load("till", url).repeated) == (3, 3)
         assert order_totals(ws.lake) == TOTALS

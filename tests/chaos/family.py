@@ -1,19 +1,15 @@
-"""Children of the chaos tests, and the files they load."""
+"""Starts the children of the chaos tests, and writes the files they load."""
 
 from __future__ import annotations
 
 import multiprocessing
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
+import child
 from shops import till_file
-
-sys.path.insert(0, str(Path(__file__).parent))
-import child as child_module
 
 # A server that has imported everything forks each child, which saves a second each.
 SERVER = multiprocessing.get_context("forkserver")
@@ -31,7 +27,7 @@ class Ended(NamedTuple):
 def started(what: str, *words: Any) -> Iterator[tuple[Any, Any]]:
     """Start a child, and give its process and the pipe to it; it does not outlive the test."""
     here, there = SERVER.Pipe()
-    process = SERVER.Process(target=child_module.run, args=(there, what, words))
+    process = SERVER.Process(target=child.run, args=(there, what, words))
     process.start()
     there.close()
     try:
@@ -52,16 +48,6 @@ def run_child(what: str, *words: Any) -> Ended:
         return Ended(process.exitcode, said)
 
 
-@pytest.fixture
-def child() -> Callable[..., Ended]:
-    return run_child
-
-
-@pytest.fixture
-def holding() -> Any:
-    return started
-
-
 def till_lines(orders: int) -> list[str]:
     """Return orders of three lines each; every tenth is a return, some are of nobody."""
     return [
@@ -71,12 +57,11 @@ def till_lines(orders: int) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="session")
-def large_file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return till_file(tmp_path_factory.mktemp("large") / "d.csv", till_lines(40_000))
+def large_file(folder: Path) -> str:
+    """Write 45,000 lines of receipts."""
+    return till_file(folder / "large.csv", till_lines(15_000))
 
 
-@pytest.fixture(scope="session")
-def small_file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    lines = [*till_lines(60), "r1,yesterday,c1,sku,1,1"]
-    return till_file(tmp_path_factory.mktemp("small") / "d.csv", lines)
+def small_file(folder: Path) -> str:
+    """Write 180 lines of receipts and one that is broken."""
+    return till_file(folder / "small.csv", [*till_lines(60), "r1,yesterday,c1,sku,1,1"])
