@@ -149,10 +149,10 @@ def spends(ws: Workspace, as_of: datetime | None = None) -> dict[str, tuple[int,
     return {r["k"]: (r["orders"], float(r["spend"])) for r in rows}
 
 
-def people(ws: Workspace) -> set[frozenset[str]]:
+def people(lake: Lake) -> set[frozenset[str]]:
     """Return the partition: the account keys of each person."""
     rows = ask(
-        ws.lake, "SELECT a.account_key AS k, p.person_id FROM people_map AS p JOIN account AS a ON a.account_id = p.account_id"
+        lake, "SELECT a.account_key AS k, p.person_id FROM people_map AS p JOIN account AS a ON a.account_id = p.account_id"
     )  # fmt: skip
     found: dict[str, set[str]] = {}
     for row in rows:

@@ -131,7 +131,10 @@ class _Transaction:
         self._scope = engine.begin()
 
     def __enter__(self) -> sa.Connection:
-        return self._scope.__enter__()
+        try:
+            return self._scope.__enter__()
+        except DBAPIError as failed:
+            raise _write_error(failed) from failed
 
     def __exit__(self, *error: Any) -> None:
         try:
