@@ -218,7 +218,5 @@ def _leaf_sentence(plan: Plan, rule: Rule) -> str:
     if operator == "between":
         return f"{term.label} is from {value[0]} to {value[1]}{unit}"
     if operator == "one_of":
-        if not value:
-            return exp.false()
         return f"{term.label} is one of {', '.join(map(str, value))}"
     return f"{term.label} {_WORDS[operator]} {value}{unit}"

@@ -221,12 +221,12 @@ def _costs(hub: Hub, plan: Plan, campaign: Campaign, as_of: datetime) -> None:
     rows = [
         {
             "key": f"{campaign.id}/{item}" + (f"/{sends[variant]}" if booked[item] else ""), "campaign": campaign.id,
-            "item": item, "variant": variant, "minor_units": round(amount * 100) - booked[item],
-            "currency": plan.workspace.currency, "made_at": as_of,
+            "item": item, "variant": variant, "minor_units": more, "currency": plan.workspace.currency, "made_at": as_of,
         }
         for item, amount, variant in _items(campaign, sends)
+        if (more := round(amount * 100) - booked[item]) > 0
     ]  # fmt: skip
-    hub.append("cost", [row for row in rows if row["minor_units"] > 0], once=True)
+    hub.append("cost", rows, once=True)
 
 
 def _messages(

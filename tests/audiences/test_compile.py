@@ -228,7 +228,7 @@ def test_retired_audiences_are_not_computed() -> None:
         (Rule(all=[Rule(trait="orders", at_least=2), Rule(trait="city", one_of=["Rome", "Bari"])]), "Purchases is at least 2 and City is one of Rome, Bari"),
         (Rule(not_=Rule(any=[Rule(trait="city", exists=True), Rule(audience="everybody")])), "not (City is known or in audience everybody)"),
         (Rule(trait="recency_days", between=[90, 365]), "Days since last purchase is from 90 to 365 days"),
-        (Rule(all=[]), "everybody"), (Rule(any=[]), "nobody"),
+        (Rule(trait="city", one_of=["Rome"]), "City is one of Rome"), (Rule(all=[]), "everybody"), (Rule(any=[]), "nobody"),
     ],
 )  # fmt: skip
 def test_rule_sentence_says_a_rule_in_the_words_of_a_marketer(rule: Rule, words: str) -> None:
