@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import math
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
@@ -57,6 +58,11 @@ def audience_condition(plan: Plan, name: str, path: tuple[str, ...] = ()) -> exp
     audience = plan.get(Audience, grid)
     if audience.rfm is not None:
         return _cell_condition(audience, cell)
+    if cell:
+        raise BadDefinition(
+            f"audience {name}", value=cell, rule=f"only a grid has cells, and {grid} is a rule",
+            next_step=f"write {grid}",
+        )  # fmt: skip
     if audience.rule is None:
         raise BadDefinition(
             f"audience {name}", rule="an audience has a rule or an RFM grid", next_step="add rule:"
@@ -72,12 +78,12 @@ def _cell_condition(audience: Audience, cell: str) -> exp.Expression:
             rule="the cell is in the grid",
             next_step=did_you_mean(cell, cells),
         )
-    at = exp.Coalesce(this=column(f"{audience.id}_cell"), expressions=[literal("no_purchase")])
-    return (
-        exp.EQ(this=at, expression=literal(cell))
-        if cell
-        else exp.NEQ(this=at, expression=literal("no_purchase"))
-    )
+    # Whoever bought has scores, though a grid with a gap may give them no cell.
+    bought = exp.not_(exp.Is(this=column(f"{audience.id}_recency"), expression=exp.null()))
+    if cell in ("", "no_purchase"):
+        return exp.not_(bought) if cell else bought
+    at = exp.Coalesce(this=column(f"{audience.id}_cell"), expressions=[literal("")])
+    return exp.EQ(this=at, expression=literal(cell))
 
 
 def _leaf(plan: Plan, rule: Rule) -> exp.Expression:
@@ -92,6 +98,11 @@ def _leaf(plan: Plan, rule: Rule) -> exp.Expression:
         raise Refused(
             f"targeting by {term.id}", value="target: deny", rule=f"{term.label} may not be used to choose people (R-193)",
             next_step=f"choose another trait, or have its owner ({term.owner or 'nobody named'}) allow it",
+        )  # fmt: skip
+    if term.what not in ("attribute", "trait"):
+        raise BadDefinition(
+            f"condition on {term.id}", value=term.what, rule="people are chosen by what is known of a person: traits and attributes",
+            next_step=did_you_mean(term.id, [t.id for t in plan.all(Term) if t.what in ("attribute", "trait")]),
         )  # fmt: skip
     operator = used[0]
     # A person without a value is in no comparison and in every 'is not'; a NULL would lose them from both.
@@ -109,8 +120,15 @@ def _compare(term: Term, operator: str, value: Any) -> exp.Expression:
     if operator == "between":
         return exp.Between(this=at, low=_value(term, value[0]), high=_value(term, value[1]))
     if operator == "one_of":
+        if not value:
+            return exp.false()
         return exp.In(this=at, expressions=[_value(term, v) for v in value])
     if operator == "contains":
+        if term.type not in (None, "text"):
+            raise BadDefinition(
+                f"condition on {term.id}", value=value, rule=f"only a text contains something, and {term.label} is a {term.type}",
+                next_step="choose another operator, such as equals or between",
+            )  # fmt: skip
         return exp.Contains(this=exp.Lower(this=at), expression=literal(str(value).lower()))
     compared: Any = _COMPARE[operator](this=at, expression=_value(term, value))
     return cast(exp.Expression, compared)
@@ -123,13 +141,13 @@ def _value(term: Term, value: Scalar) -> exp.Expression:
             case "integer" | "number":
                 return literal(_number(value))
             case "money":
-                return literal(Decimal(str(_number(value))))
+                return literal(_money(value))
             case "boolean":
                 return literal(_exactly(value, bool))
             case "date":
                 return literal(date.fromisoformat(str(value)))
             case "timestamp":
-                return literal(datetime.fromisoformat(str(value)))
+                return literal(_utc(datetime.fromisoformat(str(value))))
             case _:
                 return literal(_exactly(value, str))
     except (TypeError, ValueError, InvalidOperation) as error:
@@ -142,7 +160,21 @@ def _value(term: Term, value: Scalar) -> exp.Expression:
 def _number(value: Scalar) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError
+    if not math.isfinite(value):
+        raise ValueError
     return value
+
+
+def _money(value: Scalar) -> Decimal:
+    amount = Decimal(str(_number(value)))
+    if abs(amount) >= 10**14:
+        raise ValueError
+    return amount
+
+
+def _utc(moment: datetime) -> datetime:
+    """Return a time as the lake stores it: UTC without a zone; a time without one is in UTC already."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _exactly(value: Scalar, kind: type) -> Any:

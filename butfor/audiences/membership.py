@@ -41,6 +41,8 @@ def audience_conditions(plan: Plan) -> dict[str, exp.Expression]:
 def memberships(conditions: dict[str, exp.Expression], as_of: datetime) -> exp.Expression:
     """One row per audience and person in it."""
     parts = [_one(name, held, as_of) for name, held in conditions.items()]
+    if not parts:
+        return _one("", exp.false(), as_of)
     return exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Variant
 from butfor.store import Hub, Lake, Query, column, named, sql
-
-_BATCH = 20_000
 
 
 class CampaignRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +95,19 @@ def launch(
     if experiment is not None:
         check_design(experiment)
         check_unchanged(hub, experiment)
-    decisions = _decisions(lake, plan, campaign, experiment)
+    renderers = {name: _renderer(plan, variant) for name, variant in campaign.variants.items()}
+    sender = channel(campaign.channel, folder, campaign.id)
+    fresh = _decisions(lake, plan, campaign, experiment)
+    decisions = _standing(hub, campaign, fresh)
     run = _summary(campaign, experiment, decisions, as_of)
     if dry:
         return run
     new = _record(hub, campaign, experiment, decisions, as_of)
     _publish(lake, hub, experiment)
-    _costs(hub, plan, campaign, decisions, as_of)
-    receipt = channel(campaign.channel, folder, campaign.id).send(_messages(lake, plan, campaign, decisions))
+    _costs(hub, plan, campaign, as_of)
+    # Who said no after a run that was killed is not written to, whatever was decided then.
+    willing = {d.person_id for d in fresh if d.outcome == "sent"}
+    receipt = sender.send(_messages(lake, plan, renderers, [d for d in decisions if d.person_id in willing]))
     return msgspec.structs.replace(run, repeated=len(decisions) - new, outbox=receipt.where)
 
 
@@ -122,10 +125,24 @@ def _decisions(lake: Lake, plan: Plan, campaign: Campaign, experiment: Experimen
     return [decide(p, campaign, experiment, salt) for p in people]
 
 
+def _standing(hub: Hub, campaign: Campaign, fresh: list[Decision]) -> list[Decision]:
+    """Return what stands for each person: the decision in the ledger, else the fresh one.
+
+    A person whom an earlier run suppressed stays so: the ledger would show a message as never sent.
+    """
+    earlier = {row["person_id"]: row for row in hub.rows("contact", campaign=campaign.id)}
+    fields = Decision.__struct_fields__
+    return [
+        Decision(**{f: earlier[d.person_id][f] for f in fields}) if d.person_id in earlier else d
+        for d in fresh
+    ]
+
+
 def _summary(
     campaign: Campaign, experiment: Experiment | None, decisions: list[Decision], as_of: datetime
 ) -> CampaignRun:
     outcomes = Counter(d.outcome for d in decisions)
+    sends = Counter(d.variant for d in decisions if d.outcome == "sent")
     return CampaignRun(
         campaign=campaign.id,
         experiment=experiment.id if experiment else None,
@@ -136,7 +153,7 @@ def _summary(
         suppressed=dict(sorted(Counter(d.reason for d in decisions if d.outcome == "suppressed").items())),
         by_arm=dict(sorted(Counter(d.arm for d in decisions if d.arm).items())),
         repeated=0,
-        cost=sum(amount for _, amount, _ in _items(campaign, decisions)),
+        cost=sum(amount for _, amount, _ in _items(campaign, sends)),
         outbox="",
         as_of=as_of,
     )
@@ -183,12 +200,11 @@ def _publish(lake: Lake, hub: Hub, experiment: Experiment | None) -> None:
     lake.insert("assignment", staged_assignment())
 
 
-def _items(campaign: Campaign, decisions: list[Decision]) -> list[tuple[str, float, str | None]]:
-    """Return the costs of a run as (item, amount, variant)."""
-    sends = Counter(d.variant for d in decisions if d.outcome == "sent")
+def _items(campaign: Campaign, sends: Mapping[str | None, int]) -> list[tuple[str, float, str | None]]:
+    """Return what a number of sends per variant costs, as (item, amount, variant)."""
     found: list[tuple[str, float, str | None]] = []
     for name, variant in campaign.variants.items():
-        found.append((f"sending {name}", sends[name] * variant.cost.per_send, name))
+        found.append((f"sending {name}", sends.get(name, 0) * variant.cost.per_send, name))
         found.append(
             (f"making {name}", variant.cost.one_off + variant.cost.hours * variant.cost.per_hour, name)
         )
@@ -196,21 +212,31 @@ def _items(campaign: Campaign, decisions: list[Decision]) -> list[tuple[str, flo
     return [item for item in found if item[1]]
 
 
-def _costs(hub: Hub, plan: Plan, campaign: Campaign, decisions: list[Decision], as_of: datetime) -> None:
+def _costs(hub: Hub, plan: Plan, campaign: Campaign, as_of: datetime) -> None:
+    """Book what all messages of a campaign cost and no run has booked yet, also one that was killed."""
+    sends = Counter(r["variant"] for r in hub.rows("contact", campaign=campaign.id, outcome="sent"))
+    booked: Counter[str] = Counter()
+    for row in hub.rows("cost", campaign=campaign.id):
+        booked[row["item"]] += row["minor_units"]
     rows = [
         {
-            "key": f"{campaign.id}/{item}", "campaign": campaign.id, "item": item, "variant": variant,
-            "minor_units": round(amount * 100), "currency": plan.workspace.currency, "made_at": as_of,
+            "key": f"{campaign.id}/{item}" + (f"/{sends[variant]}" if booked[item] else ""), "campaign": campaign.id,
+            "item": item, "variant": variant, "minor_units": more, "currency": plan.workspace.currency, "made_at": as_of,
         }
-        for item, amount, variant in _items(campaign, decisions)
+        for item, amount, variant in _items(campaign, sends)
+        if (more := round(amount * 100) - booked[item]) > 0
     ]  # fmt: skip
     hub.append("cost", rows, once=True)
 
 
-def _messages(lake: Lake, plan: Plan, campaign: Campaign, decisions: list[Decision]) -> Iterable[Message]:
+def _messages(
+    lake: Lake,
+    plan: Plan,
+    renderers: Mapping[str, tuple[Renderer, Renderer]],
+    decisions: Iterable[Decision],
+) -> Iterable[Message]:
     names = content_attributes(plan)
     known = {r.pop("person_id"): r for r in lake.fetch(known_attributes(names)).to_pylist()} if names else {}
-    renderers = {name: _renderer(plan, variant) for name, variant in campaign.variants.items()}
     for d in decisions:
         if d.outcome == "sent" and d.variant and d.address:
             subject, body = (r.render(known.get(d.person_id, {})) for r in renderers[d.variant])

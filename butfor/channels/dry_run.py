@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from butfor.model import BadDefinition
+from butfor.model import BadDefinition, StoreError
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -34,11 +34,24 @@ class DryRun:
         self._path = folder / "outbox" / f"{campaign}.jsonl"
 
     def send(self, messages: Iterable[Message]) -> Receipt:
-        """Write the messages that are not there yet, in one replacement of the file."""
+        """Write the messages that are not there yet, in one replacement of the file.
+
+        Raises StoreError when the disk refuses; then the file is as it was.
+        """
+        given = list(messages)
+        try:
+            return self._replace(given)
+        except OSError as error:
+            raise StoreError(
+                f"outbox {self._path.name}", value=str(error),
+                rule="an outbox is written whole or not at all; the messages from before are as they were",
+                next_step="free some disk space and check the folder's permissions, then run the same command again",
+            ) from error  # fmt: skip
+
+    def _replace(self, given: list[Message]) -> Receipt:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         old = self._path.read_bytes() if self._path.exists() else b""
         known = {msgspec.json.decode(line)["key"] for line in old.splitlines()}
-        given = list(messages)
         new = {m.key: m for m in given if m.key not in known}
         # A kill in the middle must leave either the old file or the whole new one.
         part = self._path.with_suffix(".part")

@@ -111,7 +111,8 @@ def resolve_people(lake: Lake, plan: Plan) -> PeopleFound:
     carried = lake.fetch(known())
     shared = _shared(carried, [name for name, rule in rules.items() if rule.exclusive])
     anonymous = _anonymous(carried, ranked) | shared
-    links = lake.fetch(values(linking))
+    # Not every engine takes an empty list; no term has an empty name.
+    links = lake.fetch(values(linking or [""]))
     links = links.filter(pc.invert(pc.is_in(links["account_id"], pa.array(sorted(shared), pa.string()))))
     links, generic = _without_generic(links, rules)
     people = _components(all_accounts, links, anonymous)

@@ -15,12 +15,12 @@ import pyarrow as pa
 import butfor.ingest.write as write
 from butfor.ingest.cells import ident, text, typed
 from butfor.ingest.deliveries import Delivery, open_delivery
-from butfor.ingest.stage import Staging, plan_staging, said, stage, unplanned
+from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned
 from butfor.ingest.tables import all_tables, event_table, line_table
-from butfor.model import Refused
+from butfor.model import BadInput, Refused
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Source, Term
-from butfor.store import Lake, Query, Workbench, literal
+from butfor.store import ROW, Lake, Query, Workbench, literal
 
 Progress = Callable[[str], None]
 
@@ -74,6 +74,7 @@ def load(
         tell("typing and checking")
         stage(bench, staging, delivery)
         _stage_quarantine(bench, staging, delivery)
+        _refuse_useless(bench, staging, path)
         _stage_children(bench, staging)
         tell("writing")
         with lake.transaction():
@@ -81,6 +82,29 @@ def load(
             again = writer.repeated()
             new = writer.write()
         return _counted(bench, staging, delivery, path, again, new, began)
+
+
+def _refuse_useless(bench: Workbench, staging: Staging, path: str) -> None:
+    """Raise BadInput when no row can be used: then the delivery or its mapping is wrong, and not a row."""
+    if bench.value("SELECT count(*) FROM staged WHERE fault IS NULL"):
+        return
+    worst = _rows(
+        bench,
+        "SELECT reason, field, min(coalesce(val, raw)) AS val, count(*) AS n FROM staged_quarantine "
+        "WHERE reason <> 'unplanned attribute' GROUP BY reason, field ORDER BY n DESC, reason LIMIT 1",
+    )[0]
+    name = _name(staging.source, path)
+    raise BadInput(
+        f"{name}: column {worst['field']}" if worst["field"] else name,
+        value=worst["val"] or "nothing",
+        rule=f"at least one row of a delivery can be used; {worst['n']} rows: {worst['reason']}; nothing was loaded",
+        next_step="check separator, decimals and dates under read: "
+        f"in plan/sources/{staging.source.id}.yaml, or ask for the delivery again",
+    )
+
+
+def _name(source: Source, path: str) -> str:
+    return f"table {source.read.table}" if source.connector == "sql" else f"file {Path(path).name}"
 
 
 class _Writer:
@@ -184,9 +208,9 @@ def _explode(bench: Workbench, staging: Staging) -> None:
     props = {p: prop.type for t in staging.terms for p, prop in t.products.items()}
     parts = []
     for name, column in nested.items():
-        raw = f"json_extract_string(item, {text('$.' + name.split('[].')[1])})"
         kind = props.get(column.to[8:], "text")
-        parts.append(f"{typed(raw, kind, staging.source)} AS {ident('product_' + column.to[8:])}")
+        value = typed(product_value(name.split("[].")[1]), kind, staging.source)
+        parts.append(f"{value} AS {ident('product_' + column.to[8:])}")
     bench.make(
         "items",
         f"SELECT row_id AS event_id, term, unnest(json_extract({top}, '$[*]')) AS item, "
@@ -217,13 +241,13 @@ def _stage_quarantine(bench: Workbench, staging: Staging, delivery: Delivery) ->
         "staged_quarantine",
         f"SELECT s.row_id, {source} AS source, s.row_no, CASE s.fault {reasons} END AS reason, "
         f"CASE s.fault {fields} END AS field, {f'CASE s.fault {values} END' if values else 'NULL::VARCHAR'} AS val, "
-        "CAST(to_json(r) AS VARCHAR) AS raw FROM staged AS s JOIN raw AS r ON r.row_no = s.row_no WHERE s.fault IS NOT NULL",
+        f"CAST(to_json(r) AS VARCHAR) AS raw FROM staged AS s JOIN raw AS r ON r.{ROW} = s.row_no WHERE s.fault IS NOT NULL",
     )
     parts = ["SELECT * FROM staged_quarantine"]
     for column in unplanned(staging, delivery):
         parts.append(
             f"SELECT s.row_id, {source}, s.row_no, 'unplanned attribute', {text(column)}, r.{ident(column)}, NULL "
-            f"FROM staged AS s JOIN raw AS r ON r.row_no = s.row_no WHERE {said(column).replace(ident(column), 'r.' + ident(column))}"
+            f"FROM staged AS s JOIN raw AS r ON r.{ROW} = s.row_no WHERE {said(column).replace(ident(column), 'r.' + ident(column))}"
         )
     if delivery.rejects:
         bench.put("rejected", _rejected(delivery))

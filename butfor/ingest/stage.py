@@ -13,13 +13,18 @@ import msgspec
 
 from butfor.ingest.cells import cleaned, filled, ident, joined, text, typed
 from butfor.ingest.deliveries import Delivery, list_path
+from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Source, Term
 from butfor.plan.walk import takes_returns
-from butfor.store import Workbench
+from butfor.store import ROW, Workbench
 
 # Clocks of tills and servers differ a little; a day covers that and time zones read wrongly.
 FUTURE = timedelta(days=1)
+# Nothing that a brand sells today happened earlier; an older time is a typing error or a system's empty date.
+OLDEST = "1900-01-02"
+# Money is kept in 14 digits before the point; a line this large is a typing error and would overflow sums of orders.
+LARGEST = 10**12
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -64,7 +69,15 @@ def plan_staging(plan: Plan, source: Source, now: datetime) -> Staging:
     """Decide fields, checks and terms of a source; pure, reads no data."""
     terms = possible_terms(plan, source)
     fields = [f for f in _fields(plan, source, terms) if not list_path(f.column)]
-    return Staging(source, fields, list(_checks(source, fields, terms, now)), terms)
+    if not terms and source.grain != "person":
+        raise BadDefinition(
+            f"source {source.id}",
+            value="no event",
+            rule="rows that are no people become events of the plan; nothing was loaded",
+            next_step=f"set event: to a term, or map a column to event, in plan/sources/{source.id}.yaml",
+        )
+    checks = [*_checks(source, fields, terms, now), *_product_checks(source, terms)]
+    return Staging(source, fields, checks, terms)
 
 
 def possible_terms(plan: Plan, source: Source) -> list[Term]:
@@ -87,15 +100,16 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
     raw = [f"{f.raw} AS {ident(f.text)}" for f in staging.fields]
     parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *map(ident, lists)]
     parts += [f"{f.value} AS {ident(f.name)}" for f in staging.fields]
+    parts += [] if staging.named("time") else ['CAST(NULL AS TIMESTAMP) AS "time"']
     parts += [f"{_fault(staging.checks)} AS fault", f"{_account(staging)} AS account_key"]
     # Texts are cleaned once, in a step of their own, because typing and checking both read them.
     clean = f"WITH clean AS MATERIALIZED (SELECT *, {', '.join(raw)} FROM raw)"
-    bench.make("typed", f"{clean} SELECT row_no, {', '.join(parts)} FROM clean")
-    account = f"CASE WHEN account_key IS NOT NULL THEN CAST(md5(concat({text(source.id)}, chr(31), account_key)) AS UUID) END"
+    bench.make("typed", f"{clean} SELECT {ROW} AS row_no, {', '.join(parts)} FROM clean")
     # Equal rows of one delivery are separate sales: the n-th of them gets its own id, the same each time.
-    # With a key they are one row delivered twice. Only contents that occur again are numbered.
+    # With a key they are one row delivered twice, and the first that can be used is the one that counts.
+    # Only contents that occur again are numbered.
     again = (
-        "WITH again AS (SELECT row_no, row_number() OVER (PARTITION BY content ORDER BY row_no) AS n FROM typed "
+        "WITH again AS (SELECT row_no, row_number() OVER (PARTITION BY content ORDER BY fault IS NOT NULL, row_no) AS n FROM typed "
         "WHERE content IN (SELECT content FROM typed GROUP BY content HAVING count(*) > 1))"
     )
     row_id = (
@@ -104,10 +118,14 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
         else "CASE WHEN n > 1 THEN CAST(md5(concat(content, '-', n)) AS UUID) ELSE content END"
     )
     first = "coalesce(n, 1) = 1" if source.key else "true"
+    # Rows without a key are people of their own: their numbers would name others in the next delivery.
+    key = "CAST(row_id AS VARCHAR)" if source.account == "row_number" else "account_key"
     bench.make(
         "staged",
-        f"{again} SELECT t.*, {row_id} AS row_id, {account} AS account_id, {first} AS is_first "
-        "FROM typed AS t LEFT JOIN again AS a ON a.row_no = t.row_no",
+        f"{again}, numbered AS (SELECT t.*, {row_id} AS row_id, {first} AS is_first "
+        "FROM typed AS t LEFT JOIN again AS a ON a.row_no = t.row_no) "
+        f"SELECT * REPLACE ({key} AS account_key), CASE WHEN {key} IS NOT NULL "
+        f"THEN CAST(md5(concat({text(source.id)}, chr(31), {key})) AS UUID) END AS account_id FROM numbered",
     )
 
 
@@ -159,8 +177,35 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
         if f.target == "time":
             limit = (now + FUTURE).strftime("%Y-%m-%d %H:%M:%S")
             yield Check("future time", f.column, f"({f.value}) > TIMESTAMP '{limit}'")
+            yield Check("time before 1900", f.column, f"({f.value}) < TIMESTAMP '{OLDEST}'")
+    if source.grain == "order_line":
+        price = next(f for f in fields if f.target == "product.price")
+        quantity = next(f for f in fields if f.target == "product.quantity")
+        yield Check(
+            "amount is too large", price.column, f"abs(({quantity.value}) * ({price.value})) >= {LARGEST}"
+        )
     if source.grain == "person" and source.account != "row_number":
         yield Check("missing identifier", source.account or "", f"({_key(source, fields)}) IS NULL")
+
+
+def _product_checks(source: Source, terms: list[Term]) -> Iterator[Check]:
+    """Checks of the products inside a row: one that cannot be read would be missing from the order."""
+    props = {p: prop for t in terms for p, prop in t.products.items()}
+    for name, how in source.columns.items():
+        path, to = list_path(name), how.to if isinstance(how, Column) else how
+        if path is None or not to.startswith("product.") or to[8:] not in props:
+            continue
+        prop, raw = props[to[8:]], product_value(path[1])
+        said = f"{raw} IS NOT NULL AND " if not prop.required else ""
+        if prop.required or prop.type != "text":
+            items = f"json_extract({ident(path[0])}, '$[*]')"
+            bad = f"[item FOR item IN {items} IF {said}({typed(raw, prop.type, source)}) IS NULL]"
+            yield Check(f"bad type: {name} is no {prop.type}", name, f"len({bad}) > 0")
+
+
+def product_value(field: str) -> str:
+    """Return SQL of the text of a field of ``item``, one product of a list."""
+    return filled(f"json_extract_string(item, {text('$.' + field)})")
 
 
 def _fault(checks: list[Check]) -> str:
@@ -169,11 +214,8 @@ def _fault(checks: list[Check]) -> str:
 
 
 def _account(staging: Staging) -> str:
-    return (
-        "CAST(row_no AS VARCHAR)"
-        if staging.source.account == "row_number"
-        else _key(staging.source, staging.fields)
-    )
+    nobody = "CAST(NULL AS VARCHAR)"
+    return nobody if staging.source.account == "row_number" else _key(staging.source, staging.fields)
 
 
 def _key(source: Source, fields: list[Field]) -> str:

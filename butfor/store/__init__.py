@@ -4,9 +4,9 @@ from butfor.store.hub import Hub, read_sql_table
 from butfor.store.lake import Lake, open_lake
 from butfor.store.query import REGISTRY, Query, column, literal, named, select, sql
 from butfor.store.tables import Logical, Table
-from butfor.store.workbench import Workbench
+from butfor.store.workbench import ROW, Workbench
 
 __all__ = [
-    "REGISTRY", "Hub", "Lake", "Logical", "Query", "Table", "Workbench", "column", "literal", "named", "open_lake",
+    "REGISTRY", "ROW", "Hub", "Lake", "Logical", "Query", "Table", "Workbench", "column", "literal", "named", "open_lake",
     "read_sql_table", "select", "sql",
 ]  # fmt: skip

@@ -34,13 +34,16 @@ class DuckLake:
 
     def ensure(self, *tables: Table) -> None:
         """Create tables that are missing and add columns that are new."""
+        known = "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()"
+        have: dict[str, set[str]] = {}
+        for table_name, column_name in self._run(known).fetchall():
+            have.setdefault(table_name, set()).add(column_name)
         for table in tables:
-            columns = ", ".join(f'"{c}" {SQL_TYPES[t]}' for c, t in table.columns.items())
-            self._run(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
-            have = {row[0] for row in self._run(f'DESCRIBE "{table.name}"').fetchall()}
-            for name, kind in table.columns.items():
-                if name not in have:
-                    self._run(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {SQL_TYPES[kind]}')
+            typed = {c: f'"{c}" {SQL_TYPES[t]}' for c, t in table.columns.items()}
+            if table.name not in have:
+                self._run(f'CREATE TABLE "{table.name}" ({", ".join(typed.values())})')
+            for name in [c for c in typed if c not in have.get(table.name, typed)]:
+                self._run(f'ALTER TABLE "{table.name}" ADD COLUMN {typed[name]}')
 
     def tables(self) -> set[str]:
         """Return the names of all tables."""

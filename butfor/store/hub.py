@@ -121,7 +121,7 @@ class Hub:
                 next_step="the hub was made by a newer butfor: pip install -U butfor",
             ) from error
         except OperationalError as error:
-            raise _unreachable(self._engine.url, error) from error
+            raise _unreachable("hub", self._engine.url, error) from error
 
 
 class _Transaction:
@@ -131,7 +131,10 @@ class _Transaction:
         self._scope = engine.begin()
 
     def __enter__(self) -> sa.Connection:
-        return self._scope.__enter__()
+        try:
+            return self._scope.__enter__()
+        except DBAPIError as failed:
+            raise _write_error(failed) from failed
 
     def __exit__(self, *error: Any) -> None:
         try:
@@ -179,11 +182,11 @@ def _engine(url: str, folder: Path) -> sa.Engine:
     )
 
 
-def _unreachable(url: sa.URL, error: Exception) -> StoreError:
+def _unreachable(thing: str, url: sa.URL, error: Exception) -> StoreError:
     return StoreError(
-        f"hub {url.render_as_string(hide_password=True)}",
+        f"{thing} {url.render_as_string(hide_password=True)}",
         value=str(error.__cause__ or error).splitlines()[0],
-        rule="the hub's database answers",
+        rule=f"the {thing} answers",
         next_step="start it, or check host, port, user and disk space",
     )
 
@@ -206,20 +209,22 @@ def read_sql_table(url: str, table: str) -> Iterable[dict[str, Any]]:
     try:
         inspector = sa.inspect(engine)
         names = [*inspector.get_table_names(), *inspector.get_view_names()]
-        schema, _, bare = table.rpartition(".")
-        if not schema and table not in names:
+        schema, _, bare = ("", "", table) if table in names else table.rpartition(".")
+        if schema and schema in inspector.get_schema_names():
+            names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+        if bare not in names:
             raise BadInput(
                 "table",
                 value=table,
                 rule="the table is in the database",
-                next_step="there is: " + ", ".join(sorted(names)),
+                next_step="there is: " + (", ".join(sorted(names)) or "no table"),
             )
         found = sa.Table(bare, sa.MetaData(), schema=schema or None, autoload_with=engine)
         with engine.connect().execution_options(yield_per=10_000) as connection:
             for row in connection.execute(sa.select(found)).mappings():
                 yield dict(row)
     except DBAPIError as error:
-        raise _unreachable(engine.url, error) from error
+        raise _unreachable("database", engine.url, error) from error
     finally:
         engine.dispose()
 

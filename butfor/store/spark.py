@@ -9,6 +9,7 @@ catalog keeps them.
 from __future__ import annotations
 
 import socket
+import sys
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -116,6 +117,7 @@ class SparkLake:
     def workbench(self) -> Iterator[Workbench]:
         """Give a scratch DuckDB in memory."""
         with duckdb.connect(":memory:") as connection:
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             yield Workbench(connection)
 
     def adopt(self, bench: Workbench, name: str) -> None:
@@ -178,6 +180,10 @@ class SparkLake:
 
 
 def _connect(url: str) -> Any:
+    # The client takes a main module without a file (python -c, an embedded interpreter) for its own doctests, and exits.
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        main.__file__ = "<butfor>"
     try:
         # The thin client warns about the age of pandas, which butfor does not use.
         with warnings.catch_warnings():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -265,3 +267,15 @@ def test_every_named_query_gives_equal_results(
     assert [name for name, _ in there] == [name for name, _ in on_duckdb]
     for (name, here), (_, found) in zip(on_duckdb, there, strict=True):
         assert found == here, name
+
+
+def test_a_spark_lake_opens_where_the_main_module_has_no_file(sail_url: str, tmp_path: Path) -> None:
+    url = f"{sail_url}?warehouse={tmp_path}/warehouse&database=embedded"
+    code = (
+        f"from pathlib import Path; from butfor.store import open_lake; lake = open_lake({url!r}, Path('.')); "
+        "print(sorted(lake.tables())); lake.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
