@@ -20,12 +20,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from engines import SPARK, TESTED, new_lake_url
+
 # PySpark takes a main module without a file (a worker of pytest-xdist) for its own doctests and stops the process.
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
 
 ROOT = Path(__file__).parent.parent
-TESTED: dict[str, str] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -102,25 +103,10 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"Apache Spark did not start: {log.read_text()[-2000:]}")
 
 
-# Apache Spark's tests share one server, so they run in one worker.
-SPARK = pytest.param("spark", marks=[pytest.mark.xdist_group("spark"), pytest.mark.slow])
-
-
 @pytest.fixture(params=["duckdb", "sail", SPARK])
 def lake_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty lake, once per engine."""
     return new_lake_url(request, request.param, tmp_path)
-
-
-def new_lake_url(request: pytest.FixtureRequest, engine: str, tmp_path: Path) -> str:
-    """Return the address of an empty lake on DuckDB, Sail or Apache Spark."""
-    if engine == "duckdb":
-        import duckdb
-
-        TESTED["lake duckdb"] = f"DuckDB {duckdb.__version__}"
-        return "duckdb"
-    server = request.getfixturevalue("sail_url" if engine == "sail" else "apache_spark_url")
-    return f"{server}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")

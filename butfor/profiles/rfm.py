@@ -34,7 +34,7 @@ def borders_from(counts: Sequence[tuple[int, int]], levels: int) -> list[float]:
     border takes its even share of those who are left, so that one heavy tie does not empty the levels above.
 
     >>> borders_from([(1, 50), (2, 20), (3, 20), (4, 10)], 3)
-    [1.0, 2.0]
+    [1.0, 3.0]
     """
     borders: list[float] = []
     left = sum(n for _, n in counts)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from shops import make_shop
+from stories import make_shop
 
 from butfor.plan import Problem, check, load_plan
 from butfor.plan.goals import guardrails_of, pace, reached

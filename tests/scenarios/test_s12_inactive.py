@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from shops import NOW, load_receipts, make_shop
+from stories import NOW, load_receipts, make_shop
 
 from butfor.app import Workspace, open_workspace
 from butfor.model import BadInput

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from shops import CAMPAIGN, NOW, campaign_documents, load_joined, load_receipts, make_shop
+from stories import CAMPAIGN, NOW, campaign_documents, load_joined, load_receipts, make_shop
 
 from butfor.app import Workspace, open_workspace
 from butfor.model import Refused

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
+from engines import SPARK, new_lake_url
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
@@ -23,7 +24,6 @@ from butfor.plan import load_workspace_file, save_definition, save_workspace_fil
 from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Quantity, Rule
 from butfor.simulate import Shop, ShopSettings, simulate_shop
 from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
-from conftest import SPARK, new_lake_url
 
 NOW = datetime(2026, 7, 1)
 ROWS = Table("thing", {"id": "uuid", "at_": "timestamp", "amount": "money", "n": "integer", "word": "text"})
