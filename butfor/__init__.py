@@ -19,7 +19,7 @@ from butfor.model import BadDefinition, BadInput, ButforError, Evidence, Interva
 if TYPE_CHECKING:
     from butfor.app import Workspace
     from butfor.app import open_workspace as open  # noqa: A004 - reads as bf.open
-    from butfor.app import start as init
+    from butfor.app.start import start as init
 
 __version__ = "0.1.0"
 __all__ = [

@@ -18,6 +18,7 @@ from butfor.experiments.readout import Readout
 from butfor.ingest import Loaded
 from butfor.model import BadInput
 from butfor.plan import did_you_mean
+from butfor.plan.kinds import Metric
 from butfor.profiles import GapCurve
 
 
@@ -44,6 +45,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     grid: list[dict[str, Any]]
     readouts: list[Readout]
     returns: list[list[ArmReturn]]
+    metrics: dict[str, Metric]
+    margin: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; readouts carry their returns."""
@@ -52,7 +55,8 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
             r.to_dict() | {"returns": msgspec.to_builtins(m)}
             for r, m in zip(self.readouts, self.returns, strict=True)
         ]
-        del built["returns"]
+        for name in ("returns", "metrics", "margin", "page"):
+            del built[name]
         return built
 
 
@@ -107,6 +111,8 @@ def _worked(
         grid=ws.rfm_cells() if has_grid else [],
         readouts=readouts,
         returns=[ws.returns(r) for r in readouts],
+        metrics={m.id: m for m in ws.plan.all(Metric)},
+        margin=ws.plan.workspace.margin,
     )
 
 

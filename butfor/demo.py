@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from butfor.experiments.readout import Readout
 from butfor.ingest import Loaded
 from butfor.model import Interval, Refused
 from butfor.plan import load_workspace_file, save_definition, save_workspace_file
-from butfor.plan.files import FILE
 from butfor.plan.kinds import (
     Arm,
     Audience,
@@ -35,10 +35,13 @@ from butfor.plan.kinds import (
     Experiment,
     Goal,
     Hypothesis,
+    IdentityDecision,
+    Metric,
     Rule,
     Threshold,
     Variant,
 )
+from butfor.profiles import GapCurve
 from butfor.simulate import Response, Shop, ShopSettings, simulate_shop
 
 DAYS = 28
@@ -95,8 +98,8 @@ class DemoStory(msgspec.Struct, frozen=True, kw_only=True):
     returns: list[ArmReturn]
     grid: list[dict[str, Any]]
     lifecycle: list[dict[str, Any]]
-    inactive: Any
-    control_mean: float
+    inactive: GapCurve | None
+    metrics: dict[str, Metric]
 
 
 def run_demo(
@@ -117,12 +120,9 @@ def run_demo(
     make_workspace(folder, files, now, shop)
     with open_workspace(folder, now=now) as ws:
         _refuse_errors(ws)
-        loads = [
-            ws.load(name, str(path), lambda step, n=name: tell(f"load {n}: {step}"))
-            for name, path in files.items()
-        ]
+        loads = [ws.load(name, str(path), partial(_tell_load, tell, name)) for name, path in files.items()]
         ran = ws.run(progress=lambda step: tell(f"run: {step}"))
-        pictures = {"grid": ws.rfm_cells(), "lifecycle": ws.lifecycle(), "inactive": ws.suggest_inactive()}
+        grid, lifecycle, inactive = ws.rfm_cells(), ws.lifecycle(), ws.suggest_inactive()
         tell("launch: a win-back mail, personal, generic, and a control group")
         run = ws.launch("win_back")
         contacts = ws.contacts("win_back")
@@ -130,15 +130,13 @@ def run_demo(
     response = shop.respond(messages_of(contacts), days=DAYS)
     later = response.write(folder / "deliveries")
     with open_workspace(folder, now=now + timedelta(days=DAYS + 1)) as ws:
-        loads += [
-            ws.load(name, str(path), lambda step, n=name: tell(f"load {n}: {step}"))
-            for name, path in later.items()
-        ]
+        loads += [ws.load(name, str(path), partial(_tell_load, tell, name)) for name, path in later.items()]
         ws.run(progress=lambda step: tell(f"run: {step}"))
         tell("readout")
         readout = ws.readout("win_back_test")
         returns = ws.returns(readout)
         currency = ws.plan.workspace.currency
+        metrics = {m.id: m for m in ws.plan.all(Metric)}
     arms = [_arm(readout, back, response) for back in returns]
     headline = next(a for a in arms if a.arm == "personal")
     result = DemoResult(
@@ -158,17 +156,14 @@ def run_demo(
         seconds=round(time.perf_counter() - began, 1),
         folder=str(folder),
     )
-    control = readout.effect("margin_per_person", "personal").mean_control
     return DemoStory(
-        result=result,
-        loads=loads,
-        ran=ran,
-        run=run,
-        readout=readout,
-        returns=returns,
-        control_mean=control,
-        **pictures,
-    )
+        result=result, loads=loads, ran=ran, run=run, readout=readout, returns=returns, grid=grid, lifecycle=lifecycle,
+        inactive=inactive, metrics=metrics,
+    )  # fmt: skip
+
+
+def _tell_load(tell: Callable[[str], None], name: str, step: str) -> None:
+    tell(f"load {name}: {step}")
 
 
 def _clear(folder: Path) -> None:
@@ -193,12 +188,21 @@ def make_workspace(folder: Path, files: dict[str, Path], now: datetime, shop: Sh
     save_workspace_file(
         folder,
         msgspec.structs.replace(
-            workspace, name="demo_shop", clock="now", time_zone="Europe/Berlin", questions=[]
+            workspace,
+            name="demo_shop",
+            clock="now",
+            time_zone="Europe/Berlin",
+            questions=[],
+            identity=IdentityDecision(
+                primary="customer_id",
+                ranked=["loyalty_card", "email"],
+                decided_by="head of CRM",
+                why="shop and CRM give everybody a number; card and address join them across systems",
+            ),
         ),
     )
     for definition in demo_definitions(now.date()):
         save_definition(folder, definition)
-    assert (folder / FILE).exists()
 
 
 def _refuse_errors(ws: Workspace) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
+import shutil
+import signal
 import socket
+import subprocess
 import sys
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -14,8 +20,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# PySpark takes a main module without a file (a worker of pytest-xdist) for its own doctests and stops the process.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
+
 ROOT = Path(__file__).parent.parent
 TESTED: dict[str, str] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write down which requirements the passing tests prove, for make requirements."""
+    with contextlib.suppress(ModuleNotFoundError):
+        config.pluginmanager.register(importlib.import_module("requirements_plugin"), "requirements")
 
 
 @pytest.fixture(scope="session")
@@ -45,28 +61,66 @@ def sail_url() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["duckdb", "sail", "spark"])
+@pytest.fixture(scope="session")
+def apache_spark_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Apache Spark: the server that BUTFOR_SPARK names, or one of our own where Java is present."""
+    if url := os.environ.get("BUTFOR_SPARK"):
+        yield url
+        return
+    homes = sorted((ROOT / ".venv-spark").glob("lib/*/site-packages/pyspark"))
+    if not homes or not shutil.which("java"):
+        pytest.skip(
+            "no Apache Spark: make test installs it in .venv-spark where Java is present, or set BUTFOR_SPARK"
+        )
+    port, place = free_port(), tmp_path_factory.mktemp("spark")
+    settings = {
+        "spark.connect.grpc.binding.port": port, "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": 2,
+        "spark.sql.warehouse.dir": place / "warehouse", "spark.driver.memory": "2g",
+    }  # fmt: skip
+    command = [str(homes[0] / "sbin" / "start-connect-server.sh"), "--master", "local[2]"]
+    command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    env = os.environ | {"SPARK_HOME": str(homes[0]), "SPARK_NO_DAEMONIZE": "1", "SPARK_LOCAL_IP": "127.0.0.1"}
+    with (place / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=place, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_for(port, server, place / "log")
+        TESTED["lake apache spark"] = f"Apache Spark Connect ({homes[0].parents[3].name})"
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.5)
+    pytest.fail(f"Apache Spark did not start: {log.read_text()[-2000:]}")
+
+
+# Apache Spark's tests share one server, so they run in one worker.
+SPARK = pytest.param("spark", marks=[pytest.mark.xdist_group("spark"), pytest.mark.slow])
+
+
+@pytest.fixture(params=["duckdb", "sail", SPARK])
 def lake_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty lake, once per engine."""
     return new_lake_url(request, request.param, tmp_path)
 
 
 def new_lake_url(request: pytest.FixtureRequest, engine: str, tmp_path: Path) -> str:
-    """Return the address of an empty lake; Apache Spark runs where BUTFOR_SPARK names a Spark Connect server."""
+    """Return the address of an empty lake on DuckDB, Sail or Apache Spark."""
     if engine == "duckdb":
         import duckdb
 
         TESTED["lake duckdb"] = f"DuckDB {duckdb.__version__}"
         return "duckdb"
-    if engine == "sail":
-        return f"{request.getfixturevalue('sail_url')}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
-    url = os.environ.get("BUTFOR_SPARK")
-    if not url:
-        pytest.skip(
-            "BUTFOR_SPARK names no Apache Spark Connect server (make spark starts one where Java is present)"
-        )
-    TESTED["lake apache spark"] = f"Apache Spark Connect at {url}"
-    return f"{url}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
+    server = request.getfixturevalue("sail_url" if engine == "sail" else "apache_spark_url")
+    return f"{server}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="session")

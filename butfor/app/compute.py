@@ -7,7 +7,7 @@ from sqlglot import exp
 from butfor.audiences import condition
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Term
-from butfor.profiles import score_columns
+from butfor.profiles import cell_column, score_columns
 from butfor.store import literal
 
 
@@ -38,13 +38,15 @@ def compiled_logic(plan: Plan) -> dict[str, exp.Expression]:
 
 
 def grid_scores(plan: Plan) -> dict[str, exp.Expression]:
-    """Return the score and cell columns of every RFM grid; NULL where its borders are not stored yet."""
+    """Return the score columns of every RFM grid; NULL where its borders are not stored yet."""
     found: dict[str, exp.Expression] = {}
     for audience in plan.all(Audience):
-        if audience.rfm is None:
-            continue
-        names = {f"{audience.id}_{s}": "BIGINT" for s in ("recency", "frequency", "monetary")} | {
-            f"{audience.id}_cell": "TEXT"
-        }
-        found |= {name: exp.cast(exp.null(), kind) for name, kind in names.items()} | score_columns(audience)
+        if audience.rfm is not None:
+            names = [f"{audience.id}_{s}" for s in ("recency", "frequency", "monetary")]
+            found |= {name: exp.cast(exp.null(), "BIGINT") for name in names} | score_columns(audience)
     return found
+
+
+def grid_cells(plan: Plan) -> dict[str, exp.Expression]:
+    """Return the cell column of every RFM grid."""
+    return {f"{a.id}_cell": cell_column(a) for a in plan.all(Audience) if a.rfm is not None}

@@ -11,9 +11,9 @@ import msgspec
 from butfor.ingest.propose import Proposal, Question, apply_answer, propose
 from butfor.ingest.sniff import sniff
 from butfor.model import Refused
-from butfor.plan import load_plan, load_workspace_file, retail_plan, save_definition, save_workspace_file
-from butfor.plan.files import FILE
-from butfor.plan.kinds import IdentityDecision, Metric, Source
+from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
+from butfor.plan.files import FILE, find_file
+from butfor.plan.kinds import IdentityDecision, Metric
 from butfor.plan.kinds import Workspace as WorkspaceFile
 
 Ask = Callable[[Question], str]
@@ -77,6 +77,8 @@ def source_name(file: str) -> str:
 def _answered(proposal: Proposal, ask: Ask | None) -> Proposal:
     for question in proposal.questions if ask else []:
         assert ask is not None
+        if len(question.choices) == 1:
+            continue
         answer = ask(question)
         if answer != question.answer:
             proposal = apply_answer(proposal, question.key, answer)
@@ -129,8 +131,7 @@ def _workspace(
 
 
 def _add_source(path: Path, proposal: Proposal | None) -> None:
-    plan = load_plan(path)
-    if proposal is None or plan.find(Source, proposal.source.id):
+    if proposal is None or find_file(path, "source", proposal.source.id):
         raise Refused(
             f"workspace {path}",
             value=f"has source {proposal.source.id}" if proposal else "is there already",

@@ -11,15 +11,17 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from butfor import audiences, ingest, profiles
-from butfor.app.compute import compiled_logic, event_tables, grid_scores, tables_of
+import butfor.audiences as audiences
+import butfor.ingest as ingest
+import butfor.profiles as profiles
+from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.identity import PeopleFound, resolve_people
+from butfor.identity import PeopleFound, coverage, joined_accounts, resolve_people
 from butfor.ingest.write import quarantined, table_total
-from butfor.model import BadInput, ButforError
+from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
 from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
 from butfor.plan.rules.references import audience_names
@@ -69,6 +71,7 @@ class Workspace:
     def load(self, source: str, path: str, progress: Progress | None = None) -> ingest.Loaded:
         """Load a delivery of a source; loading it again changes nothing."""
         definition = self.plan.get(Source, source)
+        self._refuse_broken(definition)
         started = self.now
         number = self.hub.start(
             "load",
@@ -85,6 +88,22 @@ class Workspace:
         body = msgspec.json.encode(done).decode()
         self.hub.update("load", {"status": "done", "finished_at": self.now, "body": body}, id=number)
         return done
+
+    def _refuse_broken(self, source: Source) -> None:
+        """Raise BadDefinition when the plan has an error that would make the load of a source mean nothing."""
+        place = self.plan.place(source).file
+        broken = [
+            p
+            for p in check(self.plan)
+            if p.level == "error" and p.file == place and p.code in ("REF", "SOURCE")
+        ]
+        if broken:
+            raise BadDefinition(
+                f"{broken[0].file} line {broken[0].line}",
+                value=broken[0].what,
+                rule=broken[0].why,
+                next_step=broken[0].next,
+            )
 
     def as_of(self) -> datetime:
         """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""
@@ -104,10 +123,10 @@ class Workspace:
             tell("people")
             people = resolve_people(self.lake, self.plan)
             tell("traits")
-            self._traits(moment)
+            self.traits(moment)
             borders = self._store_borders(moment.date())
             if borders:
-                self._traits(moment)
+                self.traits(moment)
             tell("audiences")
             self._memberships(moment)
         return Ran(as_of=moment, people=people, audiences=self.audiences(), borders_set=borders)
@@ -182,6 +201,12 @@ class Workspace:
         self.lake.ensure(*ingest.all_tables(self.plan))
         return {t.id: list(self.lake.fetch(table_total(f"ev_{t.id}")).to_pylist()) for t in with_total}
 
+    def identifier_coverage(self) -> list[dict[str, Any]]:
+        """Return per source and identifier the share of accounts that carry it and how unique it is (R-183)."""
+        self.lake.ensure(*ingest.all_tables(self.plan))
+        rows = self.lake.fetch(coverage()).to_pylist()
+        return [r | {"share": r["having_it"] / r["accounts"]} for r in rows]
+
     def suggest_inactive(self) -> profiles.GapCurve | None:
         """Return the curve of days between purchases and the "inactive" threshold it suggests (R-191)."""
         self._need_run()
@@ -246,18 +271,21 @@ class Workspace:
         """Return the change ledger, oldest first."""
         return self.hub.rows("change")
 
-    def _traits(self, as_of: datetime) -> None:
+    def traits(self, as_of: datetime) -> int:
+        """Rebuild the traits of everybody as of a time; return how many people there are."""
         plan = self.plan
         names = [t.id for t in plan.all(Term) if t.what == "attribute"]
         query = profiles.traits(
             as_of,
             tables_of(plan, "purchase"),
             tables_of(plan, "refund"),
+            profiles.wanted_traits(plan),
             names,
-            compiled_logic(plan),
             grid_scores(plan),
+            compiled_logic(plan) | grid_cells(plan),
+            joined=bool(self.lake.fetch(joined_accounts())["n"][0].as_py()),
         )
-        self.lake.rebuild(profiles.trait_table(plan), query)
+        return self.lake.rebuild(profiles.trait_table(plan), query)
 
     def _memberships(self, as_of: datetime) -> None:
         self.lake.rebuild(

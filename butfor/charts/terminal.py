@@ -169,3 +169,21 @@ def _column(names: Sequence[str], limit: int) -> list[str]:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def bars(rows: Sequence[tuple[str, float]], *, width: int = 80) -> str:
+    """Return one bar per (name, amount), in the order given, scaled to the largest.
+
+    >>> print(bars([("a", 10), ("bb", 5)], width=16))
+    a   ████████  10
+    bb  ████       5
+    """
+    most = max((amount for _, amount in rows), default=0)
+    figures = [f"{amount:,.0f}" for _, amount in rows]
+    names = _column([name for name, _ in rows], width // 2)
+    right = max(map(len, figures), default=0)
+    room = max(4, width - max(map(len, names), default=0) - right - 4)
+    return "\n".join(
+        f"{name}  {bar(share(amount, most), room):<{room}}  {figure:>{right}}"
+        for name, (_, amount), figure in zip(names, rows, figures, strict=True)
+    )

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from butfor.app import Ran, Started, open_workspace, start
 from butfor.charts.terminal import bars
-from butfor.cli.show import JSON, emit, progress, table, text, to_json
+from butfor.cli.show import JSON, emit, moment, progress, table, text, to_json
 from butfor.ingest import Loaded
 from butfor.ingest.propose import Question
 from butfor.plan import Problem, check, load_plan, schemas
@@ -55,8 +55,9 @@ def init(
 
 
 def _ask(question: Question) -> str:
-    hint = f" ({', '.join(question.choices)})" if question.choices else ""
-    return str(typer.prompt(f"{question.text}{hint}", default=question.answer))
+    shown = ", ".join(question.choices[:6]) + (", ..." if len(question.choices) > 6 else "")
+    typer.echo(f"\n{question.text}" + (f"\n  one of: {shown}" if question.choices else ""))
+    return str(typer.prompt("  answer", default=question.answer))
 
 
 def _show_started(console: Console, made: Started) -> None:
@@ -115,10 +116,11 @@ def load(
     with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
         done = ws.load(source, file, tell)
         money = ws.plan.workspace.currency
-    emit(done, as_json, lambda console: _show_loaded(console, done, money))
+    emit(done, as_json, lambda console: show_loaded(console, done, money))
 
 
-def _show_loaded(console: Console, done: Loaded, money: str) -> None:
+def show_loaded(console: Console, done: Loaded, money: str) -> None:
+    """Print what a load did."""
     console.print(
         f"[bold]{done.source}[/] {escape(done.file)}: {done.read:,} rows read = {done.accepted:,} accepted + "
         f"{done.repeated:,} repeated + {done.quarantined:,} quarantined, in {done.seconds:.1f} s"
@@ -146,8 +148,6 @@ def run(
 
     Example: `butfor -C shop run`
     """
-    from butfor.cli.results import moment
-
     with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
         done = ws.run(moment(as_of), tell)
     emit(done, as_json, lambda console: _show_ran(console, done))

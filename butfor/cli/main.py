@@ -6,7 +6,9 @@ import sys
 
 import typer
 
-from butfor.cli import daily, nouns, results
+import butfor.cli.daily as daily
+import butfor.cli.nouns as nouns
+import butfor.cli.results as results
 from butfor.cli.show import print_error
 from butfor.model import ButforError
 

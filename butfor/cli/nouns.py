@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,15 @@ from butfor.plan.rules.goals import rewrite
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for noun, verbs in {
-        "source": (source_list, source_show),
+    groups: dict[str, tuple[Callable[..., None], ...]] = {
+        "source": (source_list, source_show, source_coverage),
         "term": (term_list, term_search, term_show),
         "goal": (goal_list,),
         "audience": (audience_list, audience_show, audience_suggest, audience_export),
         "quarantine": (quarantine_list,),
         "change": (change_log,),
-    }.items():
+    }
+    for noun, verbs in groups.items():
         group = typer.Typer(
             no_args_is_help=True, help=f"{noun}: {', '.join(v.__name__.split('_')[1] for v in verbs)}"
         )
@@ -63,6 +65,25 @@ def source_list(ctx: typer.Context, as_json: bool = JSON) -> None:
 def source_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
     """Show a source. Example: `butfor -C shop source show till`."""
     _show(_plan(ctx).get(Source, name), as_json)
+
+
+def source_coverage(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """Show which identifiers each source delivers, for how many accounts. Example: `butfor -C shop source coverage`."""
+    with open_workspace(ctx.obj) as ws:
+        found = ws.identifier_coverage()
+    rows = [
+        {
+            "source": r["source"],
+            "identifier": r["term"],
+            "accounts": r["accounts"],
+            "covered": f"{r['share']:.0%}",
+            "values": r["distinct_values"],
+            "shared": r["shared_values"],
+        }
+        for r in found
+    ]
+    columns = ["source", "identifier", "accounts", "covered", "values", "shared"]
+    emit(found, as_json, lambda c: c.print(table(rows, columns, right=columns[2:])))
 
 
 def _term_rows(terms: list[Term]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from butfor.model import ButforError
+from butfor.model import BadInput, ButforError
 
 JSON = typer.Option(False, "--json", help="print JSON for machines")
 
@@ -93,3 +93,18 @@ def text(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     return str(value)
+
+
+def moment(given: str | None) -> datetime | None:
+    """Return a time of the command line, in UTC; raise BadInput when it cannot be read."""
+    if given is None:
+        return None
+    try:
+        return datetime.fromisoformat(given)
+    except ValueError as error:
+        raise BadInput(
+            "--as-of",
+            value=given,
+            rule="a time is written like 2026-06-30 or 2026-06-30T18:00",
+            next_step="correct it",
+        ) from error

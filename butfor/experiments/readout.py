@@ -93,8 +93,11 @@ class Readout(Struct, frozen=True, kw_only=True):
 
     @property
     def content_address(self) -> str:
-        """SHA-256 of the readout as JSON with sorted keys."""
-        return canonical_hash(msgspec.to_builtins(self))
+        """SHA-256 of the readout as JSON with sorted keys, figures to nine digits.
+
+        Engines and threads add floating-point numbers in different orders, which moves the last digits only.
+        """
+        return canonical_hash(_nine_digits(msgspec.to_builtins(self)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the readout as plain dicts and lists, with its content address."""
@@ -312,3 +315,11 @@ def _sentences(
             policy_sentence(policy, asked.label, asked.against, metrics[asked.metric], proven, currency)
         )
     return tuple(told) or ("No verdict yet: there are not two arms with at least two people each.",)
+
+
+def _nine_digits(part: Any) -> Any:
+    if isinstance(part, float):
+        return float(f"{part:.9g}")
+    if isinstance(part, dict):
+        return {key: _nine_digits(value) for key, value in part.items()}
+    return [_nine_digits(item) for item in part] if isinstance(part, (list, tuple)) else part

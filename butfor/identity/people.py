@@ -61,6 +61,34 @@ def known() -> exp.Expression:
     )
 
 
+@named("identity.joined")
+def joined_accounts() -> exp.Expression:
+    """How many accounts belong to a person named after another account."""
+    return sql("SELECT count(*) AS n FROM people_map WHERE account_id <> person_id")
+
+
+@named("identity.coverage")
+def coverage() -> exp.Expression:
+    """For each source and identifier: accounts, those that carry it, its values, and those that several accounts carry."""
+    return sql(
+        """
+        WITH total AS (SELECT source, count(*) AS accounts FROM account GROUP BY source),
+        carried AS (
+          SELECT a.source, i.term, i.val, count(*) AS n FROM identifier AS i
+          JOIN account AS a ON a.account_id = i.account_id GROUP BY a.source, i.term, i.val
+        ), holding AS (
+          SELECT a.source, i.term, count(DISTINCT i.account_id) AS having_it FROM identifier AS i
+          JOIN account AS a ON a.account_id = i.account_id GROUP BY a.source, i.term
+        )
+        SELECT c.source, c.term, max(t.accounts) AS accounts, max(h.having_it) AS having_it, count(*) AS distinct_values,
+               count(CASE WHEN c.n > 1 THEN 1 END) AS shared_values
+        FROM carried AS c JOIN total AS t ON t.source = c.source
+        JOIN holding AS h ON h.source = c.source AND h.term = c.term
+        GROUP BY c.source, c.term ORDER BY c.source, c.term
+        """
+    )
+
+
 @named("identity.map")
 def map_rows() -> exp.Expression:
     """The staged map of accounts to people."""

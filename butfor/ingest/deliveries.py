@@ -89,7 +89,9 @@ def _check_file(file: Path, source: Source) -> None:
 def _csv(bench: Workbench, source: Source, file: Path) -> Delivery:
     separator = source.read.separator or ","
     with ExitStack() as stack:
-        utf8 = stack.enter_context(_as_utf8(file, source.read.encoding or "utf-8"))
+        utf8 = stack.enter_context(_as_utf8(file, source.read.encoding or "utf-8", separator == " "))
+        # A blank as separator means any run of blanks; the copy has tabs instead.
+        separator = "\t" if separator == " " else separator
         columns = source.read.names or _header(source, utf8, separator, file.name)
         check_columns(source, columns, file.name, separator)
         rows = bench.read_csv(
@@ -108,9 +110,9 @@ def _csv(bench: Workbench, source: Source, file: Path) -> Delivery:
 
 
 @contextmanager
-def _as_utf8(file: Path, encoding: str) -> Iterator[Path]:
+def _as_utf8(file: Path, encoding: str, blanks: bool = False) -> Iterator[Path]:
     plain = _codec(encoding)
-    if plain == "utf-8" and not _has_bom(file):
+    if plain == "utf-8" and not blanks and not _has_bom(file):
         yield file
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -120,6 +122,8 @@ def _as_utf8(file: Path, encoding: str) -> Iterator[Path]:
                 open_text(file, "utf-8-sig" if plain == "utf-8" else encoding) as old,
                 copy.open("w", encoding="utf-8", newline="") as new,
             ):
+                if blanks:
+                    new.writelines("\t".join(line.split()) + "\n" for line in old)
                 while chunk := old.read(1 << 20):
                     new.write(chunk)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from butfor.ingest import write
+import butfor.ingest.write as write
 from butfor.ingest.cells import ident, text, typed
 from butfor.ingest.deliveries import Delivery, open_delivery
 from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from butfor.ingest.places import CURRENCIES, PLACES, Guess
-from butfor.ingest.roles import candidates, described
+from butfor.ingest.roles import candidates, described, name_score
 from butfor.ingest.rows import UNIT, WHOLE, Known, Shape
 from butfor.ingest.shapes import number, written
 from butfor.ingest.targets import Mapped
 from butfor.plan.kinds import Column, Source
 
 _UNSURE = 0.8
+_SINCE_1970 = re.compile(r"1[0-9]{9}([0-9]{3}){0,2}(\.\d+)?")
+_MONEY_TEXT = re.compile(
+    r"[^\w]{0,3}[A-Z]{0,3}[ \xa0]?-?\d[\d., '\xa0]*([^\w]{0,3}|[ \xa0]?[A-Za-z]{1,4}\.?)"
+)
 _WHEN = ["negative_either", "negative_quantity", "negative_amount", "never"]
 
 
@@ -31,9 +36,10 @@ def ask(
 ) -> list[Question]:
     """Return the questions that nobody has answered yet, the costliest to get wrong first."""
     every = (
-        _customer(known, mapped),
-        _order(known, form),
-        _money(known, form),
+        _customer(known, form, mapped),
+        _order(known, form, mapped),
+        _time(known, form, mapped),
+        _money(known, form) or _unread_money(known, mapped),
         _dates(known, mapped),
         _returns(known, form, source),
         _zone(known, mapped, source, place),
@@ -44,11 +50,12 @@ def ask(
     return [q for q in every if q and q.key not in said]
 
 
-def _customer(known: Known, mapped: Mapped) -> Question | None:
+def _customer(known: Known, form: Shape, mapped: Mapped) -> Question | None:
     if mapped.account is None:
         return None
     choices = [c for c, to in mapped.columns.items() if _to(to).startswith("id.")]
     choices += [c for c in _keys(known, "customer") if c not in choices]
+    choices = choices or [c for c, seen in known.looks.items() if seen.variety > 0.5 and "[]." not in c]
     if mapped.account == "row_number":
         text = "No column is a customer's own number, so each row counts as one person. Which column is it, if any?"
     else:
@@ -56,7 +63,8 @@ def _customer(known: Known, mapped: Mapped) -> Question | None:
             f"Which column is this system's own number of a customer? {mapped.account} is "
             f"{described(known.looks[mapped.account])}."
         )
-    return Question("customer_key", text, mapped.account, [*choices, "row_number"])
+    choices += ["row_number"] if form.grain == "person" else []
+    return Question("customer_key", text, mapped.account, choices)
 
 
 def _keys(known: Known, role: str) -> list[str]:
@@ -67,22 +75,28 @@ def _keys(known: Known, role: str) -> list[str]:
     ]
 
 
-def _order(known: Known, form: Shape) -> Question | None:
+def _order(known: Known, form: Shape, mapped: Mapped) -> Question | None:
     if form.grain == "person" or not {form.event, *form.values.values()} & {"order_completed"}:
         return None
-    column = known.column("order")
+    column = next((c for c, to in mapped.columns.items() if _to(to) == "event.order_id"), None)
     others = [c for c in _keys(known, "order") if c != column]
     if column is None:
-        return Question(
-            "order_key", "No column looks like the number of the order or receipt, so each row counts as one purchase. Is there one?",
-            "", [c for c, seen in known.looks.items() if "[]." not in c and seen.distinct > 1 and not seen.dates],
-        )  # fmt: skip
+        text = "No column looks like the number of the order or receipt, so each row counts as one purchase. Is there one?"
+        return Question("order_key", text, "none", ["none", *_varied(known)])
     if known.parts[column].confidence >= _UNSURE and not others:
         return None
     text = (
         f"Which column is the number of the order or receipt? {column} is {described(known.looks[column])}."
     )
     return Question("order_key", text, column, [column, *others])
+
+
+def _varied(known: Known) -> list[str]:
+    """Return the columns that could be a number of something: varied, whole, no time."""
+    plain = {c: seen for c, seen in known.looks.items() if "[]." not in c and c not in known.parts}
+    return [
+        c for c, seen in plain.items() if seen.variety > 0.2 and seen.numbers == seen.whole and not seen.dates
+    ]
 
 
 def _money(known: Known, form: Shape) -> Question | None:
@@ -99,6 +113,44 @@ def _money(known: Known, form: Shape) -> Question | None:
         else ""
     )
     return Question("money", f"Is {column} {UNIT} or {WHOLE}?{note}", answer, [UNIT, WHOLE])
+
+
+def _time(known: Known, form: Shape, mapped: Mapped) -> Question | None:
+    if form.grain == "person" or any(_times(mapped)):
+        return None
+    since = [
+        c for c, seen in known.looks.items() if seen.texts and all(map(_SINCE_1970.fullmatch, seen.texts))
+    ]
+    hint = (
+        f" {since[0]} counts from 1970, which cannot be read; export it as 2026-12-31T14:05:00Z."
+        if since
+        else ""
+    )
+    return Question(
+        "time",
+        f"Which column says when it happened? Without one nothing can be loaded.{hint}",
+        "none",
+        ["none"],
+    )
+
+
+def _unread_money(known: Known, mapped: Mapped) -> Question | None:
+    """Ask about a column that is money by its name and holds digits with signs that are read as no number."""
+    for column, seen in known.looks.items():
+        named = max(name_score(column, "price"), name_score(column, "total")) > 0.9
+        if (
+            named
+            and mapped.columns.get(column) == "ignore"
+            and seen.texts
+            and all(map(_like_money, seen.texts))
+        ):
+            text = f"{column} is written like {next(iter(seen.texts))!r}, which cannot be read as a number. Can it be exported as 1234.50?"
+            return Question("money", text, "leave it out", ["leave it out"])
+    return None
+
+
+def _like_money(text: str) -> bool:
+    return bool(_MONEY_TEXT.fullmatch(text))
 
 
 def _dates(known: Known, mapped: Mapped) -> Question | None:
@@ -124,7 +176,7 @@ def _returns(known: Known, form: Shape, source: Source) -> Question | None:
         f"{share:.1%} of the rows have a negative {' or '.join(columns)}{_marked(known)}. Are they returns?"
     )
     choices = _WHEN if form.grain == "order_line" else ["negative_amount", "never"]
-    return Question("returns", text.replace("%", " %", 1), source.returns.when, choices)
+    return Question("returns", text, source.returns.when, choices)
 
 
 def _negative(known: Known, cell: str | None) -> bool:
@@ -143,7 +195,9 @@ def _marked(known: Known) -> str:
     if not first.isalpha() or sum(n.startswith(first) for n in sold) * 10 > len(sold):
         return ""
     share = sum(n.startswith(first) for n in back) / len(back)
-    return f", and {share:.0%} of these have a number that starts with {first!r}" if share > 0.5 else ""
+    return (
+        f", and {share * 100:.3g} % of these have a number that starts with {first!r}" if share > 0.5 else ""
+    )
 
 
 def zone_matters(known: Known, mapped: Mapped) -> bool:
@@ -184,7 +238,7 @@ def _events(known: Known, form: Shape) -> Question | None:
     if not seen or not unknown:
         return None
     share = sum(seen.texts[v] for v in unknown) / seen.values
-    text = f"What do these values of {seen.column} mean: {', '.join(unknown[:8])}? Until an event term is named, {share:.1%} of the rows go to quarantine."
+    text = f"What do these values of {seen.column} mean: {', '.join(unknown[:8])}? Until an event term is named, {share * 100:.2g} % of the rows go to quarantine."
     return Question("events", text, "quarantine", ["quarantine"])
 
 

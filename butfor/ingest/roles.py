@@ -14,6 +14,7 @@ from butfor.ingest.shapes import EMAIL, Dates, find_dates, is_phone, number
 from butfor.ingest.sniff import Sample
 
 _FEW = 60
+_NUMBER_SIGN = re.compile(r"#\d{3,}")
 _YES_NO = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1", "ja", "nein", "oui", "non", "si", "sí"}
 
 
@@ -159,7 +160,8 @@ def _moment(seen: Look) -> float:
 
 
 def _words(seen: Look) -> float:
-    return 0.2 if seen.numbers > 0.5 or seen.emails > 0.5 else 1.0
+    coded = seen.numbers > 0.5 or seen.emails > 0.5 or all(map(_NUMBER_SIGN.fullmatch, seen.texts))
+    return 0.2 if coded else 1.0
 
 
 def _group(seen: Look) -> float:
@@ -209,7 +211,7 @@ ROLES: dict[str, Role] = {
         precio, precio unitario, prezzo, prezzo unitario, цена, цена за единицу, 단가, 가격, 판매가""", _numeric),
     "total": Role("an amount of money", """
         total, amount, order total, line total, total price, total amount, order value, order amount, sales value, sales amount, sales, revenue,
-        value, dollar value, net amount, gross amount, turnover, grand total, subtotal, betrag, gesamt, gesamtbetrag, gesamtpreis, summe, umsatz,
+        value, dollar value, net amount, gross amount, turnover, grand total, betrag, gesamt, gesamtbetrag, gesamtpreis, summe, umsatz,
         montant, montant total, prix total, chiffre affaires, importe, importe total, monto, importo, totale, сумма, итого, стоимость, выручка,
         금액, 총액, 합계, 결제금액, 매출""", _numeric),
     "time": Role("when it happened", """
@@ -246,7 +248,7 @@ ROLES: dict[str, Role] = {
         mobil, mobilnummer, portable, telephone portable, numero telephone, telefono, movil, telefono movil, cellulare, телефон, номер телефона, 전화번호, 휴대폰,
         휴대폰번호, 연락처""", lambda seen: 1.0 if seen.phones > 0.6 else 0.8 if seen.numbers > 0.9 and seen.length >= 7 else 0.0),
     "device": Role("a browser or app installation", """
-        device id, device, anonymous id, visitor id, cookie id, cookie, client uuid, fingerprint, geraet, gerate id, appareil, dispositivo, устройство, 기기""", _key),
+        device id, device, anonymous id, visitor id, cookie id, cookie, client uuid, user pseudo id, fingerprint, geraet, gerate id, appareil, dispositivo, устройство, 기기""", _key),
     "first": Role("the given name", """
         first name, firstname, given name, forename, vorname, prenom, nombre, nome, имя, 이름""", _words),
     "last": Role("the family name", """
@@ -329,6 +331,8 @@ def _by_content(seen: Look) -> list[Part]:
     found = []
     if seen.emails > 0.8:
         found.append(Part("email", 0.85, f"e-mail addresses by their form ({described(seen)})"))
+    if all(_NUMBER_SIGN.fullmatch(v) for v in seen.texts):
+        found.append(Part("order", 0.8, f"numbers written as #1001 are orders' ({described(seen)})"))
     if seen.phones > 0.9:
         found.append(Part("phone", 0.6, f"phone numbers by their form ({described(seen)})"))
     if _moment(seen) == 1.0:

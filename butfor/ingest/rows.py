@@ -35,6 +35,7 @@ _EVENT_WORDS = {
 }  # fmt: skip
 _ABOUT_PEOPLE = {"first", "last", "birth", "newsletter", "registered", "joined", "points"}
 _KEYS = ("customer", "card", "email")
+_HINT = 0.6
 
 
 class Known(Struct, frozen=True):
@@ -75,7 +76,7 @@ def know(sample: Sample, answers: Mapping[str, str]) -> Known:
     """Look at every column of a sample and give each its role; what a person answered goes before."""
     looks = {c: look(sample, c, month_first=answers.get("dates") == "month first") for c in sample.columns}
     parts = assign(looks)
-    if order := answers.get("order_key"):
+    if (order := answers.get("order_key", "none")) != "none":
         parts = _given(parts, order, "order")
     customer = answers.get("customer_key", "row_number")
     if customer != "row_number" and (
@@ -156,7 +157,8 @@ def _product_list(known: Known) -> str | None:
 
 
 def _about_people(known: Known) -> bool:
-    if known.column("order", "price", "quantity", "page") or (known.column("time") and _repeats(known)):
+    bought = {p.role for p in known.parts.values() if p.confidence > _HINT}
+    if bought & {"order", "price", "quantity", "page"} or (known.column("time") and _repeats(known)):
         return False
     roles = {p.role for p in known.parts.values()}
     return bool(roles & _ABOUT_PEOPLE) or not _repeats(known)

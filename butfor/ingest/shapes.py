@@ -21,7 +21,8 @@ _SURE_COMMA = re.compile(r"[+-]?(\d+,(\d{1,2}|\d{4,})|\d{1,3}([. ]\d{3})+,\d+)")
 _SURE_POINT = re.compile(r"[+-]?(\d+\.(\d{1,2}|\d{4,})|\d{1,3}(,\d{3})+\.\d+)")
 
 _ISO = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?)?(?P<zone> ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"
+    r"\d{4}-\d{1,2}-\d{1,2}((?P<gap>[T ])\d{1,2}:\d{2}(?P<second>:\d{2}(?P<part>[.]\d+)?)?"
+    r"(?P<zone>Z| ?UTC| ?[+-]\d{2}(:?\d{2})?)?)?"
 )
 _CLOCK = r"(?P<gap>,? |T)(?P<hour>\d{1,2}:\d{2})(?P<second>:\d{2})?(?P<part>\.\d+)?(?P<half> ?[AaPp][Mm])?(?P<zone> ?[+-]\d{4})?"
 _TAIL = rf"({_CLOCK})?"
@@ -100,8 +101,8 @@ def find_dates(counts: Counter[str], prefer_month_first: bool = False) -> Dates 
 
 def _form(value: str) -> tuple[str, bool | None]:
     """Return a form, with {a} and {b} where day and month are still to be told apart, and what this value proves."""
-    if _ISO.fullmatch(value):
-        return "iso", None
+    if found := _ISO.fullmatch(value):
+        return _iso_form(found), None
     if found := _NUMERIC.fullmatch(value):
         a, b = int(found["a"]), int(found["b"])
         if max(a, b) > 31 or min(a, b) > 12 or min(a, b) < 1:
@@ -110,6 +111,15 @@ def _form(value: str) -> tuple[str, bool | None]:
         year = "%Y" if len(found["year"]) == 4 else "%y"
         return found["sep"].join(("{a}", "{b}", year)) + _clock(found), proof
     return _other(value), None
+
+
+def _iso_form(found: re.Match[str]) -> str:
+    """Return ``iso``, or a spelt-out form for the two offsets that a cast does not read: `` +0200`` and ``+02``."""
+    zone = found["zone"] or "Z"
+    if zone.endswith(("Z", "UTC")) or (zone[0] != " " and len(zone) > 3):
+        return "iso"
+    clock = "%H:%M" + (":%S" if found["second"] else "") + (".%f" if found["part"] else "")
+    return f"%Y-%m-%d{found['gap']}{clock}" + (" %z" if zone[0] == " " else "%z")
 
 
 def _other(value: str) -> str:
@@ -161,15 +171,25 @@ def read_time(value: str, forms: Sequence[str], zone: str) -> datetime | None:
     """Return the UTC time that a text means in one of ``forms``, text without an offset in ``zone``; None if none."""
     for form in forms:
         try:
-            found = _iso(value) if form == "iso" else datetime.strptime(value, form)
+            found = _iso(value) if form == "iso" else _by_form(value, form)
         except ValueError:
             continue
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
     return None
 
 
+def _by_form(value: str, form: str) -> datetime:
+    # Python reads +0200 as an offset and does not read +02.
+    short = form.endswith("%z") and value[-3] in "+-"
+    return datetime.strptime(value + "00" if short else value, form)
+
+
 def _iso(value: str) -> datetime:
-    return datetime.fromisoformat(value.replace(" UTC", "Z"))
+    # Python wants two digits of each part and no word for the zone; exports do not always write so.
+    plain, zone = value.removesuffix("UTC").rstrip(), "Z" if value.endswith("UTC") else ""
+    day, gap, clock = plain.partition("T" if "T" in plain else " ")
+    day = "-".join(part.zfill(2) for part in day.split("-"))
+    return datetime.fromisoformat(day + gap + ("0" if clock[1:2] == ":" else "") + clock + zone)
 
 
 def written(form: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from butfor.ingest.roles import Look, Part, described, words
 from butfor.ingest.rows import Known, Shape, retail_terms
@@ -54,8 +56,9 @@ def map_columns(known: Known, form: Shape, name: str, account: str | None = None
     chosen = account or account_column(known, form)
     time = _time_column(known, form)
     made = {c: _target(known, form, c, time, chosen, name) for c in known.sample.columns}
+    made = _once(known, _told_apart(made))
     terms = [term for _, _, term in made.values() if term]
-    columns, why = _grouped(known, made, form)
+    columns, why = _grouped(made, form)
     used = {c: _to(columns[c]) for c in columns}
     dated = [c for c in ([time] if time else []) if c in used]
     dated += [c for c, to in used.items() if to == "person.birth_date" or _is_date(to, terms)]
@@ -74,19 +77,28 @@ def _is_date(to: str, terms: list[Term]) -> bool:
 
 def account_column(known: Known, form: Shape) -> str | None:
     """Return the column that is this system's key of a customer: the best kind of number that is well filled."""
+    # Households share phones and people share browsers; only on a website is a browser all there is.
+    weak = {known.column("phone"), None if browses(form) else known.column("device")}
     found = [(c, known.looks[c].filled) for role in _IDS if (c := known.column(role))]
     if form.grain == "person":
-        found = [(c, f) for c, f in found if c != known.column("device", "phone")] or found
+        return _person_key(known)
     if not found:
-        return "row_number" if form.grain == "person" else None
+        return None
     best, filled = found[0]
     for column, share in found[1:]:
-        better = share > filled + 0.05 and filled < 0.95
-        if better and (
-            column != known.column("phone") and (column != known.column("device") or browses(form))
-        ):
+        if share > filled + 0.05 and filled < 0.95 and column not in weak:
             best, filled = column, share
     return best
+
+
+def _person_key(known: Known) -> str:
+    """Return the key of a list of people; a row without it could not be loaded, so it has to be filled."""
+    full = [
+        c
+        for role in ("customer", "card", "email", "row")
+        if (c := known.column(role)) and known.looks[c].filled > 0.99
+    ]
+    return full[0] if full else "row_number"
 
 
 def browses(form: Shape) -> bool:
@@ -96,10 +108,13 @@ def browses(form: Shape) -> bool:
 
 def _time_column(known: Known, form: Shape) -> str | None:
     if form.grain != "person":
-        return known.column("time", "registered", "joined")
+        found = [c for role in ("time", "registered", "joined") if (c := known.column(role))]
+        full = [c for c in found if known.looks[c].filled > 0.99]
+        return next(iter(full or found), None)
     if form.event == "loyalty_joined":
         return known.column("joined")
-    return known.column("registered", "time") if form.event else known.column("time")
+    time = known.column("registered") if form.event else known.column("time")
+    return time if time and known.parts[time].confidence > 0.9 else None
 
 
 Made = tuple[str | Column, str, Term | None]
@@ -112,8 +127,12 @@ def _target(known: Known, form: Shape, column: str, time: str | None, account: s
         return "time", part.because, None
     if column == form.kind and part:
         return Column(to="event", values=form.values), part.because, None
+    if column == account and part and part.role == "row":
+        return "id.customer_id", part.because, None
     if part and part.role == "sensitive":
         return "ignore", f"{part.because}; not loaded until a term says what it is needed for", None
+    if part and part.role == "row" and known.column("order") is None and _has_order(form):
+        return "event.order_id", part.because, None
     if part and (to := _by_role(form, part, column)):
         return _cleaned(known, part, column, to), part.because, None
     return _left_over(known, form, column, part, account, name)
@@ -133,6 +152,10 @@ def _by_role(form: Shape, part: Part, column: str) -> str | None:
     if role in ("total", "price") and form.grain == "order_line":
         return None
     return _event_property(form, role)
+
+
+def _has_order(form: Shape) -> bool:
+    return not form.own and form.grain == "event" and "order_completed" in {form.event, *form.values.values()}
 
 
 def _event_property(form: Shape, role: str) -> str | None:
@@ -163,8 +186,10 @@ def _left_over(
     seen = known.looks[column]
     if not seen.values:
         return "ignore", "empty in the sample", None
-    useful = part and form.grain == "person" and part.role in _USEFUL
-    if form.grain == "person" and (useful or account == "row_number") and "[]." not in column:
+    useful = part is not None and part.role in _USEFUL
+    # Where no row says whose it is, attributes are all there is to load; a list of products is about nobody.
+    only = account == "row_number" and known.column("sku") is None
+    if form.grain == "person" and (useful or only) and "[]." not in column:
         term = _attribute(seen, part, name)
         return f"person.{term.id}", f"kept as an attribute of the person ({described(seen)})", term
     if part:
@@ -206,9 +231,40 @@ def _type(seen: Look) -> Type:
     return "date" if seen.dates and seen.dates.share == 1 else "text"
 
 
-def _grouped(
-    known: Known, made: Mapping[str, Made], form: Shape
-) -> tuple[dict[str, str | Column], dict[str, str]]:
+def _told_apart(made: Mapping[str, Made]) -> dict[str, Made]:
+    """Number new terms that came out with the same name, such as two lines of an address."""
+    out: dict[str, Made] = {}
+    used: Counter[str] = Counter()
+    for column, (to, why, term) in made.items():
+        used[term.id if term else ""] += 1
+        if term and used[term.id] > 1:
+            again = f"{term.id}_{used[term.id]}"
+            label = again.replace("_", " ").capitalize()
+            term = replace(term, id=again, label=label, system=again)
+            to = f"person.{again}"
+        out[column] = (to, why, term)
+    return out
+
+
+def _once(known: Known, made: Mapping[str, Made]) -> dict[str, Made]:
+    """Keep the surest of the columns that go to one place, and ignore the others."""
+    best: dict[str, str] = {}
+    for column in sorted(made, key=lambda c: -_confidence(known, c)):
+        best.setdefault(_to(made[column][0]), column)
+    out = dict(made)
+    for column, (to, _, _) in made.items():
+        kept = best[_to(to)]
+        if _to(to) != "ignore" and kept != column:
+            out[column] = ("ignore", f"{kept} says the same more surely", None)
+    return out
+
+
+def _confidence(known: Known, column: str) -> float:
+    part = known.parts.get(column)
+    return part.confidence if part else 0.0
+
+
+def _grouped(made: Mapping[str, Made], form: Shape) -> tuple[dict[str, str | Column], dict[str, str]]:
     """Leave out the fields of lists that hold no products: the list is ignored as a whole."""
     columns: dict[str, str | Column] = {}
     why: dict[str, str] = {}

@@ -149,11 +149,15 @@ def load_workspace_file(folder: Path) -> Workspace:
 def save_definition(folder: Path, definition: Definition) -> Path:
     """Write a definition; comments and order of an existing file stay. Returns its path."""
     kind = kind_name(type(definition))
-    path = folder / FOLDERS[kind] / f"{definition.id}.yaml"
-    for known_kind, known in _definition_files(folder):
-        if known_kind == kind and _id_of(known) == definition.id:
-            path = known
-    return _write(path, to_builtins(definition))
+    usual = folder / FOLDERS[kind] / f"{definition.id}.yaml"
+    return _write(find_file(folder, kind, definition.id) or usual, to_builtins(definition))
+
+
+def find_file(folder: Path, kind: str, name: str) -> Path | None:
+    """Return the file of a definition, whatever the file is called, or None."""
+    return next(
+        (path for path in sorted((folder / FOLDERS[kind]).glob("**/*.y*ml")) if _id_of(path) == name), None
+    )
 
 
 def save_workspace_file(folder: Path, workspace: Workspace) -> Path:
@@ -184,10 +188,11 @@ def _definition_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _id_of(path: Path) -> str | None:
-    try:
-        return str(_read_yaml(path)[0].get("id"))
-    except ButforError:
-        return None
+    # The line is enough to know a file by, and a workspace may hold hundreds of files.
+    found = re.search(
+        r"^id:\s*['\"]?([^\s'\"#]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+    )
+    return found.group(1) if found else None
 
 
 def _read_definition(kind: str, path: Path) -> tuple[Definition, dict[str, int]]:

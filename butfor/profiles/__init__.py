@@ -1,10 +1,10 @@
 """A person's traits: recency, frequency, monetary value, lifecycle, attributes; each a column of a named query."""
 
 from butfor.profiles.gaps import GapCurve, gap_counts, suggest_threshold
-from butfor.profiles.rfm import borders_from, grid, score_columns, stages, value_counts
-from butfor.profiles.traits import attributes, newest_event, trait_table, traits
+from butfor.profiles.rfm import borders_from, cell_column, grid, score_columns, stages, value_counts
+from butfor.profiles.traits import attributes, newest_event, trait_table, traits, wanted_traits
 
 __all__ = [
-    "GapCurve", "attributes", "borders_from", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold",
-    "trait_table", "traits", "value_counts",
+    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold",
+    "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

@@ -58,22 +58,31 @@ def stored(rfm: Rfm, counts: dict[str, list[tuple[int, int]]], set_on: date) -> 
 
 
 def score_columns(audience: Audience) -> dict[str, exp.Expression]:
-    """Return the score columns and the cell column of a grid, as expressions over the base traits.
+    """Return the score columns of a grid, as expressions over the base traits.
 
     Scores run from 1 (worst) to ``levels`` (best); people without a purchase have none.
     """
     rfm = audience.rfm
     if rfm is None or not rfm.borders.recency:
         return {}
-    recency = _score("recency_days", rfm.borders.recency, rfm.levels, low_is_good=True)
-    frequency = _score("orders", rfm.borders.frequency, rfm.levels)
-    monetary = _score("spend", rfm.borders.monetary, rfm.levels)
     return {
-        f"{audience.id}_recency": recency,
-        f"{audience.id}_frequency": frequency,
-        f"{audience.id}_monetary": monetary,
-        f"{audience.id}_cell": _cell(rfm, recency, frequency),
+        f"{audience.id}_recency": _score("recency_days", rfm.borders.recency, rfm.levels, low_is_good=True),
+        f"{audience.id}_frequency": _score("orders", rfm.borders.frequency, rfm.levels),
+        f"{audience.id}_monetary": _score("spend", rfm.borders.monetary, rfm.levels),
     }
+
+
+def cell_column(audience: Audience) -> exp.Expression:
+    """Return the name of a person's cell, as an expression over the score columns of the grid."""
+    case = exp.Case()
+    both = exp.Add(
+        this=exp.Mul(this=column(f"{audience.id}_recency"), expression=literal(100)),
+        expression=column(f"{audience.id}_frequency"),
+    )
+    for name, cell in (audience.rfm.cells if audience.rfm else {}).items():
+        pairs = [literal(100 * r + f) for r in cell.recency for f in cell.frequency]
+        case = case.when(exp.In(this=exp.Paren(this=both.copy()), expressions=pairs), literal(name))
+    return case if case.args.get("ifs") else exp.cast(exp.null(), "TEXT")
 
 
 def _score(trait: str, borders: Sequence[float], levels: int, *, low_is_good: bool = False) -> exp.Case:
@@ -89,17 +98,6 @@ def _within(trait: str, border: float) -> exp.Expression:
         # A border is the last whole unit of its level, cents above it included.
         return exp.LT(this=column(trait), expression=literal(int(border) + 1))
     return exp.LTE(this=column(trait), expression=literal(whole))
-
-
-def _cell(rfm: Rfm, recency: exp.Expression, frequency: exp.Expression) -> exp.Case:
-    case = exp.Case()
-    for name, cell in rfm.cells.items():
-        inside = exp.and_(
-            exp.In(this=exp.paren(recency.copy()), expressions=[literal(r) for r in cell.recency]),
-            exp.In(this=exp.paren(frequency.copy()), expressions=[literal(f) for f in cell.frequency]),
-        )
-        case = case.when(inside, literal(name))
-    return case
 
 
 @named("profiles.grid")

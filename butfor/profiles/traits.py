@@ -17,14 +17,25 @@ from butfor.plan.kinds import Audience, Term
 from butfor.store import Logical, Table, column, named, sql
 
 BASE: dict[str, Logical] = {
-    "person_id": "uuid", "orders": "integer", "spend": "money", "returned": "money", "average_order": "number",
-    "first_order_at": "timestamp", "last_order_at": "timestamp", "recency_days": "integer", "tenure_days": "integer",
+    "person_id": "uuid", "orders": "integer", "spend": "money", "last_order_at": "timestamp", "recency_days": "integer",
 }  # fmt: skip
+# Computed where the plan has the term: a trait that nobody defined costs nothing.
+OPTIONAL: dict[str, tuple[Logical, str]] = {
+    "returned": ("money", "CAST(coalesce(gave_back, 0) AS DECIMAL(18, 4))"),
+    "average_order": ("number", "CASE WHEN orders > 0 THEN CAST(spend AS DOUBLE) / orders END"),
+    "first_order_at": ("timestamp", "first_at"),
+    "tenure_days": ("integer", "date_diff('day', CAST(first_at AS DATE), CAST(:as_of AS DATE))"),
+}
+
+
+def wanted_traits(plan: Plan) -> list[str]:
+    """Return the optional traits that the plan has a term for."""
+    return [name for name in OPTIONAL if (term := plan.find(Term, name)) and term.what == "trait"]
 
 
 def trait_table(plan: Plan) -> Table:
-    """Return the table of traits: the base ones, attributes, lifecycle terms, and scores of each RFM grid."""
-    columns = dict(BASE)
+    """Return the table of traits: base and optional ones, attributes, lifecycle terms, and scores of each RFM grid."""
+    columns = BASE | {name: OPTIONAL[name][0] for name in wanted_traits(plan)}
     for term in plan.all(Term):
         if term.what == "attribute" or (term.what == "trait" and term.logic):
             columns[term.id] = cast(Logical, term.type or "text")
@@ -40,12 +51,17 @@ def traits(
     as_of: datetime,
     purchases: Sequence[str],
     refunds: Sequence[str],
+    optional: Sequence[str],
     attributes_: Sequence[str],
-    computed: Mapping[str, exp.Expression],
     scores: Mapping[str, exp.Expression],
+    computed: Mapping[str, exp.Expression],
+    joined: bool = True,
 ) -> exp.Expression:
-    """All traits of all people. ``computed`` columns read the base ones, ``scores`` may read both."""
-    base = _base(as_of, purchases, refunds)
+    """All traits of all people. ``scores`` read the base columns, ``computed`` ones may read both.
+
+    Where no accounts are ``joined``, each person is one account, and accounts need not be summed up again.
+    """
+    base = _base(as_of, purchases, refunds, optional, joined)
     if attributes_:
         base = _with_attributes(base, attributes_)
     for columns in (scores, computed):
@@ -56,31 +72,24 @@ def traits(
     return base
 
 
-def _base(as_of: datetime, purchases: Sequence[str], refunds: Sequence[str]) -> exp.Select:
+def _base(
+    as_of: datetime, purchases: Sequence[str], refunds: Sequence[str], optional: Sequence[str], joined: bool
+) -> exp.Select:
+    needs_first = {"first_order_at", "tenure_days"} & set(optional)
+    first = "min(occurred_at)" if needs_first else "max(occurred_at)"
+    further = "".join(f", {OPTIONAL[name][1]} AS {name}" for name in optional)
     built = sql(
-        """
+        f"""
         WITH bought AS (
-          SELECT account_id, sum(CASE WHEN part = 0 THEN 1 ELSE 0 END) AS orders, sum(total) AS total,
-                 min(occurred_at) AS first_at, max(occurred_at) AS last_at
+          SELECT account_id, count(CASE WHEN part = 0 THEN 1 END) AS orders, sum(total) AS total,
+                 max(occurred_at) AS last_at, {first} AS first_at
           FROM _purchases WHERE occurred_at <= :as_of AND account_id IS NOT NULL GROUP BY account_id
-        ), gave_back AS (
+        ), returned AS (
           SELECT account_id, sum(total) AS total FROM _refunds
           WHERE occurred_at <= :as_of AND account_id IS NOT NULL GROUP BY account_id
-        ), person AS (
-          SELECT p.person_id, CAST(coalesce(sum(b.orders), 0) AS BIGINT) AS orders,
-                 CAST(coalesce(sum(b.total), 0) - coalesce(sum(g.total), 0) AS DECIMAL(18, 4)) AS spend,
-                 CAST(coalesce(sum(g.total), 0) AS DECIMAL(18, 4)) AS returned,
-                 min(b.first_at) AS first_order_at, max(b.last_at) AS last_order_at
-          FROM people_map AS p
-          LEFT JOIN bought AS b ON b.account_id = p.account_id
-          LEFT JOIN gave_back AS g ON g.account_id = p.account_id
-          GROUP BY p.person_id
-        )
-        SELECT person_id, orders, spend, returned,
-               CASE WHEN orders > 0 THEN CAST(spend AS DOUBLE) / orders END AS average_order,
-               first_order_at, last_order_at,
-               date_diff('day', CAST(last_order_at AS DATE), CAST(:as_of AS DATE)) AS recency_days,
-               date_diff('day', CAST(first_order_at AS DATE), CAST(:as_of AS DATE)) AS tenure_days
+        ), person AS ({_SUMMED if joined else _ALONE})
+        SELECT person_id, orders, spend, last_at AS last_order_at,
+               date_diff('day', CAST(last_at AS DATE), CAST(:as_of AS DATE)) AS recency_days{further}
         FROM person
         """,
         tables={"_purchases": _all(purchases), "_refunds": _all(refunds)},
@@ -88,6 +97,25 @@ def _base(as_of: datetime, purchases: Sequence[str], refunds: Sequence[str]) -> 
     )
     assert isinstance(built, exp.Select)
     return built
+
+
+_ALONE = """
+  SELECT p.person_id, CAST(coalesce(b.orders, 0) AS BIGINT) AS orders,
+         CAST(coalesce(b.total, 0) - coalesce(g.total, 0) AS DECIMAL(18, 4)) AS spend,
+         g.total AS gave_back, b.first_at, b.last_at
+  FROM people_map AS p
+  LEFT JOIN bought AS b ON b.account_id = p.account_id
+  LEFT JOIN returned AS g ON g.account_id = p.account_id
+"""
+_SUMMED = """
+  SELECT p.person_id, CAST(coalesce(sum(b.orders), 0) AS BIGINT) AS orders,
+         CAST(coalesce(sum(b.total), 0) - coalesce(sum(g.total), 0) AS DECIMAL(18, 4)) AS spend,
+         sum(g.total) AS gave_back, min(b.first_at) AS first_at, max(b.last_at) AS last_at
+  FROM people_map AS p
+  LEFT JOIN bought AS b ON b.account_id = p.account_id
+  LEFT JOIN returned AS g ON g.account_id = p.account_id
+  GROUP BY p.person_id
+"""
 
 
 def _all(tables: Sequence[str]) -> exp.Expression | str:

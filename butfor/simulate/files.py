@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from butfor.simulate import browsing, mailing
+import butfor.simulate.browsing as browsing
+import butfor.simulate.mailing as mailing
 from butfor.simulate.browsing import Visits
 from butfor.simulate.buying import Purchases
 from butfor.simulate.catalogue import Catalogue

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from butfor.simulate import files
+import butfor.simulate.files as files
 from butfor.simulate.browsing import Visits, draw_visits
 from butfor.simulate.buying import Purchases
 from butfor.simulate.clock import DAY, stream

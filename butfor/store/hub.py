@@ -16,8 +16,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+import butfor.store.hub_tables as hub_tables
 from butfor.model import BadInput, StoreError
-from butfor.store import hub_tables
 
 _TABLES: dict[str, sa.Table] = dict(hub_tables.metadata.tables)
 

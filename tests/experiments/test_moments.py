@@ -33,7 +33,7 @@ def reduce_rows(rows: np.ndarray, centres: dict[str, float], arm: str = "a") -> 
     return ArmMoments(
         arm=arm,
         n=len(rows),
-        buyers={c: int(np.count_nonzero(rows[:, i])) for i, c in enumerate(COLUMNS)},
+        buyers={c: int(np.count_nonzero(rows[:, i])) for i, c in enumerate(COLUMNS) if c != "m__pre"},
         centre=centres,
         s1={c: x[c].sum() for c in COLUMNS},
         s2={c: (x[c] ** 2).sum() for c in COLUMNS},
@@ -101,11 +101,21 @@ def test_missing_value_counts_as_zero():
 
 def test_request_names_all_that_an_analysis_needs():
     some = Quantity(event="x")
-    ratio = Metric(id="r", label="", means="", take="ratio", numerator=some, denominator=some, covariate=some)
+    ratio = Metric(
+        id="r",
+        label="",
+        means="",
+        take="ratio",
+        numerator=some,
+        denominator=some,
+        covariate=some,
+        unit="money",
+    )
+    visits = Metric(id="v", label="", means="", numerator=some)
     rate = Metric(id="p", label="", means="", take="proportion", numerator=some)
     assert columns_of(ratio) == ("r", "r__den", "r__pre")
-    wanted = request_for([ratio, rate])
-    assert wanted.columns == ("r", "r__den", "r__pre", "p")
+    wanted = request_for([ratio, rate, visits])
+    assert wanted.columns == ("r", "r__den", "r__pre", "p", "v")
     assert wanted.skewed == ("r", "r__den", "r__pre")
     assert wanted.pairs == (("r", "r__den"), ("r", "r__pre"), ("r__den", "r__pre"))
 

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from conftest import new_lake_url
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
@@ -24,6 +23,7 @@ from butfor.plan import load_workspace_file, save_definition, save_workspace_fil
 from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Quantity, Rule
 from butfor.simulate import Shop, ShopSettings, simulate_shop
 from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
+from conftest import SPARK, new_lake_url
 
 NOW = datetime(2026, 7, 1)
 ROWS = Table("thing", {"id": "uuid", "at_": "timestamp", "amount": "money", "n": "integer", "word": "text"})
@@ -217,6 +217,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.contaminated("win_back_test")
         ws.quarantine()
         ws.source_totals()
+        ws.identifier_coverage()
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
@@ -258,7 +259,7 @@ def test_every_named_query_runs_in_the_suite(on_duckdb: list[tuple[str, Any]]) -
 
 
 @pytest.mark.requirement("R-094")
-@pytest.mark.parametrize("engine", ["sail", "spark"])
+@pytest.mark.parametrize("engine", ["sail", SPARK])
 def test_every_named_query_gives_equal_results(
     request: pytest.FixtureRequest, engine: str, tmp_path: Path, shop: Shop, on_duckdb: list[tuple[str, Any]]
 ) -> None:
@@ -274,5 +275,7 @@ def test_a_spark_lake_opens_where_the_main_module_has_no_file(sail_url: str, tmp
         f"from pathlib import Path; from butfor.store import open_lake; lake = open_lake({url!r}, Path('.')); "
         "print(sorted(lake.tables())); lake.close()"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+    )
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
