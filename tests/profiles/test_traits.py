@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shops import CRM, TILL, WEB, ask, changed, shop, spends, till_file, write
+from shops import CRM, TILL, WEB, ask, changed, plan_of, shop, spends, till_file, write
 
 from butfor.app import Workspace
 from butfor.model import BadInput
@@ -59,11 +59,9 @@ def test_a_late_part_of_an_order_adds_money_and_no_purchase(tmp_path: Path) -> N
 
 
 def test_purchases_of_two_terms_add_up(tmp_path: Path) -> None:
-    with shop(tmp_path, TILL, WEB) as ws:
-        term = ws.plan.get(Term, "order_completed")
-        other = changed(term, id="web_order", system="Web Order", aliases=[])
-        ws.plan.definitions["term", "web_order"] = other
-        ws.plan.definitions["source", "web"] = changed(WEB, event="web_order")
+    bought = plan_of(tmp_path).get(Term, "order_completed")
+    online = changed(bought, id="web_order", system="Web Order", label="Web order", aliases=[])
+    with shop(tmp_path, TILL, online, changed(WEB, event="web_order")) as ws:
         ws.load("till", till_file(tmp_path / "d.csv", ["r1,2026-01-01,c1,mug,1,10"]))
         ws.load("web", write(tmp_path / "w.csv", ["order,at,customer,total", "o1,2026-01-02,c1,7"]))
         assert set(spends(ws).values()) == {(2, 17.0)}

@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
 
-from butfor.plan.files import WORKSPACE, Plan, Problem
+from butfor.plan.files import WORKSPACE, Place, Plan, Problem
 from butfor.plan.finding import Finding
 
 
@@ -35,7 +35,7 @@ def _findings(rule: ModuleType, plan: Plan) -> Iterable[Finding]:
 
 
 def _problem(plan: Plan, rule: ModuleType, finding: Finding) -> Problem:
-    place = plan.place(finding.definition) if finding.definition else plan.places[WORKSPACE]
+    place = plan.place(finding.definition) if finding.definition else plan.places.get(WORKSPACE, Place("butfor.yaml", {}))
     return Problem(
         level=finding.level or rule.LEVEL,
         code=rule.CODE,
