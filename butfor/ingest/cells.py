@@ -114,7 +114,7 @@ def _form(value: str, form: str, source: Source, zoned: bool) -> str:
 
 def _iso(value: str, source: Source, zoned: bool) -> str:
     # Text with an offset says its own zone; text without one is in the source's zone.
-    own = f"regexp_matches({value}, '(UTC|:[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?))$')"
+    own = f"regexp_matches({value}, '(Z|UTC|:[0-9.]+ ?[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
     local = _between_years(f"TRY_CAST({value} AS TIMESTAMP)", "TIMESTAMP")
     if not zoned:
         return local

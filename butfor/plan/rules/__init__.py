@@ -35,7 +35,11 @@ def _findings(rule: ModuleType, plan: Plan) -> Iterable[Finding]:
 
 
 def _problem(plan: Plan, rule: ModuleType, finding: Finding) -> Problem:
-    place = plan.place(finding.definition) if finding.definition else plan.places.get(WORKSPACE, Place("butfor.yaml", {}))
+    place = (
+        plan.place(finding.definition)
+        if finding.definition
+        else plan.places.get(WORKSPACE, Place("butfor.yaml", {}))
+    )
     return Problem(
         level=finding.level or rule.LEVEL,
         code=rule.CODE,
