@@ -38,12 +38,13 @@ class DuckLake:
         have: dict[str, set[str]] = {}
         for table_name, column_name in self._run(known).fetchall():
             have.setdefault(table_name, set()).add(column_name)
-        for table in tables:
-            typed = {c: f'"{c}" {SQL_TYPES[t]}' for c, t in table.columns.items()}
-            if table.name not in have:
-                self._run(f'CREATE TABLE "{table.name}" ({", ".join(typed.values())})')
-            for name in [c for c in typed if c not in have.get(table.name, typed)]:
-                self._run(f'ALTER TABLE "{table.name}" ADD COLUMN {typed[name]}')
+        with self.transaction():
+            for table in tables:
+                typed = {c: f'"{c}" {SQL_TYPES[t]}' for c, t in table.columns.items()}
+                if table.name not in have:
+                    self._run(f'CREATE TABLE "{table.name}" ({", ".join(typed.values())})')
+                for name in [c for c in typed if c not in have.get(table.name, typed)]:
+                    self._run(f'ALTER TABLE "{table.name}" ADD COLUMN {typed[name]}')
 
     def tables(self) -> set[str]:
         """Return the names of all tables."""

@@ -143,7 +143,7 @@ def partition(folder: Path, deliveries: Sequence[Sequence[tuple[str, str]]]) -> 
 
 
 @given(ROWS, st.randoms(use_true_random=False), st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_order_of_loading_does_not_change_the_partition(
     rows: list[tuple[str, str]], random: object, cut: int
 ) -> None:

@@ -426,7 +426,7 @@ def quoted(cell: str) -> str:
 
 
 @given(st.lists(MANGLED, max_size=8), st.lists(MANGLED, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_read_is_accepted_plus_repeated_plus_quarantined(one: list[list[str]], two: list[list[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(open_lake("duckdb::memory:", Path(folder))) as lake:
         plan = plan_of(Path(folder), TILL)
