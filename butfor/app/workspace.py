@@ -81,8 +81,13 @@ class Workspace:
             done = ingest.load(
                 self.lake, self.plan, definition, path, load_id=number, now=started, progress=progress
             )
-        except ButforError as error:
-            body = msgspec.json.encode(error.to_dict()).decode()
+        except Exception as error:
+            said = (
+                error.to_dict()
+                if isinstance(error, ButforError)
+                else {"error": type(error).__name__, "thing": str(error)}
+            )
+            body = msgspec.json.encode(said).decode()
             self.hub.update("load", {"status": "failed", "finished_at": self.now, "body": body}, id=number)
             raise
         body = msgspec.json.encode(done).decode()

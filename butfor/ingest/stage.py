@@ -95,7 +95,7 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
     """Make the table ``staged`` from ``raw``."""
     source = staging.source
     lists = sorted({c.split("[].")[0] for c in source.columns if "[]." in c})
-    keys = source.key or [f.column for f in staging.fields] + lists
+    keys = _telling_apart(staging) + ([] if source.key else lists)
     content = joined([text(source.id), *map(ident, keys)])
     raw = [f"{f.raw} AS {ident(f.text)}" for f in staging.fields]
     parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *map(ident, lists)]
@@ -127,6 +127,28 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
         f"SELECT * REPLACE ({key} AS account_key), CASE WHEN {key} IS NOT NULL "
         f"THEN CAST(md5(concat({text(source.id)}, chr(31), {key})) AS UUID) END AS account_id FROM numbered",
     )
+
+
+# What makes a receipt line that line. Names and categories may be mapped, or corrected, later: then a file
+# loaded again must still be the same sales.
+_LINE_FACTS = {
+    "time",
+    "event.order_id",
+    "event.store",
+    "product.product_id",
+    "product.quantity",
+    "product.price",
+}
+
+
+def _telling_apart(staging: Staging) -> list[str]:
+    """Return the columns that tell rows of a source apart."""
+    source = staging.source
+    if source.key:
+        return source.key
+    if source.grain != "order_line":
+        return [f.column for f in staging.fields]
+    return [f.column for f in staging.fields if f.target in _LINE_FACTS or f.column == source.account]
 
 
 def _fields(plan: Plan, source: Source, terms: list[Term]) -> Iterator[Field]:

@@ -438,3 +438,16 @@ def test_read_is_accepted_plus_repeated_plus_quarantined(one: list[list[str]], t
             assert sum(done.reasons.values()) == done.quarantined
         assert done.accepted == 0
         consistent(lake)
+
+
+@pytest.mark.requirement("R-077")
+def test_a_column_mapped_later_does_not_double_the_sales(tmp_path: Path) -> None:
+    """The same file is the same sales, though its source has learnt to read one column more."""
+    file = write(tmp_path / "d.csv", [f"{HEADER},label", *[f"{line},x{i}" for i, line in enumerate(LINES)]])
+    bare = changed(TILL, columns={**TILL.columns, "label": "ignore"})
+    with shop(tmp_path / "w", bare) as ws:
+        ws.load("till", file)
+        ws.plan = plan_of(tmp_path / "w", changed(TILL, columns={**TILL.columns, "label": "product.name"}))
+        again = ws.load("till", file)
+        assert (again.accepted, again.repeated) == (0, len(LINES))
+        assert order_totals(ws.lake) == TOTALS
