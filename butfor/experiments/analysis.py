@@ -12,7 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from butfor.experiments.intervals import Test, score_test, skew_corrected, skew_of_difference, welch_df
+from butfor.experiments.intervals import (
+    Test,
+    deciding,
+    score_test,
+    skew_corrected,
+    skew_of_difference,
+    welch_df,
+)
 from butfor.experiments.moments import ArmMoments, columns_of
 from butfor.model import BadInput, Interval
 from butfor.plan.kinds import Metric
@@ -61,14 +68,12 @@ class Effect(Struct, frozen=True, kw_only=True):
     @property
     def deciding_interval(self) -> Interval:
         """The interval the verdict rests on."""
-        return self.interval if self.decides == "welch" or self.corrected is None else self.corrected
+        return deciding(self.decides, self.interval, self.corrected)
 
     @property
     def deciding_pvalue(self) -> float:
         """The p-value the verdict rests on, before correction for several arms."""
-        return (
-            self.pvalue if self.decides == "welch" or self.corrected_pvalue is None else self.corrected_pvalue
-        )
+        return deciding(self.decides, self.pvalue, self.corrected_pvalue)
 
 
 def analyse(metric: Metric, treatment: ArmMoments, control: ArmMoments, alpha: float = 0.05) -> Effect:

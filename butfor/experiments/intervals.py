@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 from msgspec import Struct
 
 from butfor.experiments.distributions import normal_quantile, normal_two_sided, t_quantile, t_tail
 from butfor.model import BadInput, Interval
+
+T = TypeVar("T")
 
 
 class Test(Struct, frozen=True):
@@ -20,6 +23,11 @@ class Test(Struct, frozen=True):
     interval: Interval | None
     pvalue: float
     __test__ = False  # not a test case, whatever pytest thinks of the name
+
+
+def deciding(decides: str, welch: T, better: T | None) -> T:
+    """Return Welch's interval or p-value, or the better method's where that one ``decides`` and exists."""
+    return welch if decides == "welch" or better is None else better
 
 
 def welch_df(variances: tuple[float, float], people: tuple[int, int]) -> float:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from butfor.experiments.analysis import MIN_BUYERS, PLAIN_BUYERS
 from butfor.experiments.distributions import normal_quantile, normal_two_sided
-from butfor.experiments.intervals import skew_corrected
+from butfor.experiments.intervals import deciding, skew_corrected
 from butfor.experiments.moments import ArmMoments
 from butfor.model import BadInput, Interval
 
@@ -66,14 +66,12 @@ class PolicyEffect(Struct, frozen=True, kw_only=True):
     @property
     def deciding_interval(self) -> Interval:
         """The interval the verdict rests on."""
-        return self.interval if self.decides == "welch" or self.corrected is None else self.corrected
+        return deciding(self.decides, self.interval, self.corrected)
 
     @property
     def deciding_pvalue(self) -> float:
         """The p-value the verdict rests on."""
-        return (
-            self.pvalue if self.decides == "welch" or self.corrected_pvalue is None else self.corrected_pvalue
-        )
+        return deciding(self.decides, self.pvalue, self.corrected_pvalue)
 
 
 class _Part(Struct, frozen=True):
