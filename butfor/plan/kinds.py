@@ -99,11 +99,12 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
 
     ``account`` is the column whose value is this system's own key of a customer. ``key`` names the columns
     that tell rows apart; without it rows are told apart by their whole content, and equal rows of one
-    delivery are separate rows.
+    delivery are separate rows. ``confirms`` are the identifiers whose values this system has verified itself; left out, a file
+    of a system of record confirms all of its own, and a live source (``segment``) none, because anybody can type there.
     """
 
     label: str
-    connector: Literal["csv", "parquet", "jsonl", "excel", "sql"]
+    connector: Literal["csv", "parquet", "jsonl", "excel", "sql", "segment"]
     grain: Literal["order_line", "event", "person"]
     read: Reading = Reading()
     columns: dict[str, str | Column]
@@ -116,6 +117,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     freshness_hours: Positive | None = None
     can: Capability = Capability()
     cost: Cost = Cost()
+    confirms: list[str] | None = None
     means: str = ""
 
 
@@ -148,15 +150,22 @@ class LogicCase(Part, frozen=True, kw_only=True):
 
 
 class Identity(Part, frozen=True, kw_only=True):
-    """How an identifier term may join accounts.
+    """How an identifier term may join accounts, or keep them apart; attributes such as a birth date may do the latter.
 
-    A value carried by more than ``max_accounts`` is generic and joins nobody. Of an ``exclusive`` identifier one
-    person shows one value per account: an account that shows two is shared by several people and joins nobody.
+    A value carried by more than ``max_accounts`` is generic and joins nobody, nor does one that matches a pattern of
+    ``blocked``. Of an ``exclusive`` identifier one person shows one value per account: an account that shows two is
+    shared by several people and joins nobody. A person holds at most ``max_per_person`` different values (1: accounts that differ are never
+    one person), within any ``window_days`` where that is set. ``alone`` says what an equal value needs to join two
+    accounts: ``verified`` that both sides verified it, or that one did and the names agree; ``always`` nothing more.
     """
 
     links: bool = True
     exclusive: bool = False
     max_accounts: Annotated[int, Meta(ge=2)] = 20
+    blocked: list[str] = []
+    max_per_person: Annotated[int, Meta(ge=1)] | None = None
+    window_days: Annotated[int, Meta(ge=1)] | None = None
+    alone: Literal["verified", "always"] = "verified"
 
 
 class Term(Definition, tag="term", frozen=True, kw_only=True):

@@ -16,10 +16,11 @@ from alembic.util.exc import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import butfor.store.hub_tables as hub_tables
 from butfor.model import BadInput, StoreError
+from butfor.store.hub_identity import TABLES as _IDENTITY
+from butfor.store.hub_tables import metadata
 
-_TABLES: dict[str, sa.Table] = dict(hub_tables.metadata.tables)
+_TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY)}
 
 
 class Hub:
