@@ -1,33 +1,32 @@
-"""People by declared identifiers: accounts that share a value of an identifier that links are one person.
+"""People found in sets: the judge of ``partition``, for all accounts of a lake at once.
 
-What the identity decision of the plan says is all that joins: the primary identifier and the ranked
-ones whose term has ``links``. A value shared by more accounts than its term allows is generic (a shop's own
-address, a test number) and joins nobody; an account that carries two values of an exclusive
-identifier (a shared device) joins nobody either, because nobody knows whose it is.
+Most connected accounts have nothing that could keep them apart, and are one person as they are; only the others go
+to the judge. Both give what the judge alone would give.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from sqlglot import exp
 
-from butfor.model import Refused
+import butfor.identity.columns as columns
+from butfor.clean import name_key
+from butfor.identity.changes import PersonChange, changes_between
+from butfor.identity.columns import Array, Links
+from butfor.identity.facts import NAME, Leaf, Rules, Said, Seen, Value, rules_of
+from butfor.identity.ids import Member, person_ids
+from butfor.identity.partition import Held, partition
+from butfor.identity.read import PEOPLE_MAP, accounts, attribute_facts, known, map_rows, people_map, values
 from butfor.plan import Plan
-from butfor.plan.kinds import Identity, Term
-from butfor.store import Lake, Table, named, sql
-
-PEOPLE_MAP = Table("people_map", {"account_id": "uuid", "person_id": "uuid"})
+from butfor.store import Lake
 
 
 class PeopleFound(msgspec.Struct, frozen=True, kw_only=True):
-    """How accounts became people."""
+    """How accounts became people. ``held`` pairs wait for a review; ``merged`` and ``split`` people had another id before."""
 
     people: int
     accounts: int
@@ -36,140 +35,180 @@ class PeopleFound(msgspec.Struct, frozen=True, kw_only=True):
     generic_values: dict[str, int]
     shared_accounts: int
     anonymous_accounts: int
+    followers: int = 0
+    held: int = 0
+    merged: int = 0
+    split: int = 0
 
 
-@named("identity.accounts")
-def accounts() -> exp.Expression:
-    """Every account with its source, in a stable order."""
-    return sql("SELECT account_id, source FROM account ORDER BY account_id")
+class Judged(msgspec.Struct, frozen=True):
+    """A map of accounts to people that nobody has stored yet, and how it differs from the one that stands."""
+
+    rows: pa.Table
+    found: PeopleFound
+    held: list[Held]
+    changes: list[PersonChange]
+    people_before: int
 
 
-@named("identity.values")
-def values(terms: list[str]) -> exp.Expression:
-    """Identifier values of the terms that may join accounts."""
-    return sql(
-        "SELECT account_id, term, val FROM identifier WHERE term IN :terms ORDER BY term, val, account_id",
-        terms=terms,
-    )
-
-
-@named("identity.known")
-def known() -> exp.Expression:
-    """Which identifier terms each account carries, and how many values of each."""
-    return sql(
-        "SELECT account_id, term, count(*) AS n FROM identifier GROUP BY account_id, term ORDER BY account_id, term"
-    )
-
-
-@named("identity.joined")
-def joined_accounts() -> exp.Expression:
-    """How many accounts belong to a person named after another account."""
-    return sql("SELECT count(*) AS n FROM people_map WHERE account_id <> person_id")
-
-
-@named("identity.coverage")
-def coverage() -> exp.Expression:
-    """For each source and identifier: accounts, those that carry it, its values, and those that several accounts carry."""
-    return sql(
-        """
-        WITH total AS (SELECT source, count(*) AS accounts FROM account GROUP BY source),
-        carried AS (
-          SELECT a.source, i.term, i.val, count(*) AS n FROM identifier AS i
-          JOIN account AS a ON a.account_id = i.account_id GROUP BY a.source, i.term, i.val
-        ), holding AS (
-          SELECT a.source, i.term, count(DISTINCT i.account_id) AS having_it FROM identifier AS i
-          JOIN account AS a ON a.account_id = i.account_id GROUP BY a.source, i.term
-        )
-        SELECT c.source, c.term, max(t.accounts) AS accounts, max(h.having_it) AS having_it, count(*) AS distinct_values,
-               count(CASE WHEN c.n > 1 THEN 1 END) AS shared_values
-        FROM carried AS c JOIN total AS t ON t.source = c.source
-        JOIN holding AS h ON h.source = c.source AND h.term = c.term
-        GROUP BY c.source, c.term ORDER BY c.source, c.term
-        """
-    )
-
-
-@named("identity.map")
-def map_rows() -> exp.Expression:
-    """The staged map of accounts to people."""
-    return sql("SELECT account_id, person_id FROM staged_people")
-
-
-def resolve_people(lake: Lake, plan: Plan) -> PeopleFound:
+def resolve_people(
+    lake: Lake, plan: Plan, said: Said | None = None, stakes: Mapping[str, int] | None = None
+) -> PeopleFound:
     """Rebuild the map of accounts to people; raise Refused without an identity decision."""
-    decision = plan.workspace.identity
-    if decision is None:
-        raise Refused(
-            "people",
-            rule="who is one person follows from the identity decision (R-183)",
-            next_step="add identity: to butfor.yaml",
-        )
-    ranked = list(dict.fromkeys([decision.primary, *decision.ranked]))
-    rules = {name: (plan.get(Term, name).identity or Identity()) for name in ranked}
-    linking = [name for name, rule in rules.items() if rule.links]
-    all_accounts = lake.fetch(accounts())
-    carried = lake.fetch(known())
-    shared = _shared(carried, [name for name, rule in rules.items() if rule.exclusive])
-    anonymous = _anonymous(carried, ranked) | shared
-    # Not every engine takes an empty list; no term has an empty name.
-    links = lake.fetch(values(linking or [""]))
-    links = links.filter(pc.invert(pc.is_in(links["account_id"], pa.array(sorted(shared), pa.string()))))
-    links, generic = _without_generic(links, rules)
-    people = _components(all_accounts, links, anonymous)
-    lake.stage("staged_people", people)
+    judged = judge_people(lake, plan, said or Said(), stakes or {})
+    keep_people(lake, judged)
+    return judged.found
+
+
+def keep_people(lake: Lake, judged: Judged) -> None:
+    """Store a judged map."""
+    lake.stage("staged_people", judged.rows)
     lake.rebuild(PEOPLE_MAP, map_rows())
-    count = len(pc.unique(people["person_id"]))
-    return PeopleFound(
-        people=count,
-        accounts=all_accounts.num_rows,
-        joined=people.num_rows - count,
-        by_source=_by_source(all_accounts),
-        generic_values=generic,
+
+
+def judge_people(lake: Lake, plan: Plan, said: Said, stakes: Mapping[str, int]) -> Judged:
+    """Judge all accounts of the lake, and write nothing.
+
+    ``said`` are the judgements of people, ``stakes`` the points that accounts ever earned.
+    Raises Refused without an identity decision.
+    """
+    rules = rules_of(plan)
+    lake.ensure(PEOPLE_MAP)
+    before = lake.fetch(people_map())
+    everyone = lake.fetch(accounts())
+    ids = everyone["account_id"].combine_chunks()
+    carried = lake.fetch(known())
+    shared = columns.accounts_with_several(carried, rules.exclusive)
+    anonymous = columns.accounts_without(ids, carried, rules.ranked) | shared
+    # Not every engine takes an empty list; no term has an empty name.
+    facts = lake.fetch(values(rules.terms or [""]))
+    facts = columns.without_blocked(facts, rules)
+    links, generic = columns.links_of(facts, ids, rules, shared)
+    raw = columns.components(links, len(ids), _pairs(ids, said))
+    label, held = _split(lake, rules, said, stakes, facts, ids, links, raw, generic)
+    free = pc.invert(pc.is_in(ids, pa.array(sorted(anonymous), pa.string()))).to_numpy(zero_copy_only=False)
+    follows = columns.followers(facts, ids, rules, label, free, shared)
+    label = np.where(follows >= 0, follows, label)
+    inside = free | (follows >= 0)
+    rows = _named(ids, label, inside, before, facts)
+    changes = changes_between(before, rows)
+    people = len(pc.unique(rows["person_id"]))
+    found = PeopleFound(
+        people=people,
+        accounts=len(ids),
+        joined=int(inside.sum()) - people,
+        by_source=columns.counted(everyone["source"]),
+        generic_values=generic.by_term(),
         shared_accounts=len(shared),
-        anonymous_accounts=len(anonymous - shared),
+        anonymous_accounts=int((~inside).sum()) - len(shared),
+        followers=int((follows >= 0).sum()),
+        held=len(held),
+        merged=sum(c.kind == "merge" for c in changes),
+        split=sum(c.kind == "split" for c in changes),
     )
+    return Judged(rows, found, held, changes, len(pc.unique(before["person_id"])))
 
 
-def _shared(carried: pa.Table, exclusive: list[str]) -> set[str]:
-    held = pc.is_in(carried["term"], pa.array(exclusive, pa.string()))
-    several = pc.and_(held, pc.greater(carried["n"], 1))
-    return set(carried.filter(several)["account_id"].to_pylist())
+def _pairs(ids: pa.Array, said: Said) -> tuple[Array, Array]:
+    pairs = sorted(said.same)
+    left, right = (columns.positions(pa.array([p[i] for p in pairs], pa.string()), ids) for i in (0, 1))
+    both = (left >= 0) & (right >= 0)
+    return left[both], right[both]
 
 
-def _anonymous(carried: pa.Table, ranked: list[str]) -> set[str]:
-    """Accounts that carry identifiers, but none that tells people apart: a browser nobody logged in on."""
-    named_ = set(carried.filter(pc.is_in(carried["term"], pa.array(ranked)))["account_id"].to_pylist())
-    return set(carried["account_id"].to_pylist()) - named_
+def _split(
+    lake: Lake, rules: Rules, said: Said, stakes: Mapping[str, int], facts: pa.Table, ids: pa.Array,
+    links: Links, raw: Array, generic: columns.Generic,
+) -> tuple[Array, list[Held]]:  # fmt: skip
+    """Return the part of each account, as the number of one of its accounts, and the pairs held back."""
+    attributes = _attribute_facts(lake, rules, names=bool(links.unsure.any()))
+    watched = columns.positions(pa.array(sorted({*said.accounts(), *stakes}), pa.string()), ids)
+    hard = columns.needs_judge(raw, links, watched[watched >= 0], _limited(facts, attributes, rules, ids))
+    label, held = columns.first_of(raw), []
+    if not len(hard):
+        return label, []
+    member = np.isin(raw, hard)
+    leaves = _leaves(facts, attributes, ids, member, stakes)
+    for part in columns.groups(raw, member):
+        accounts_ = [leaves[ids[int(i)].as_py()] for i in part]
+        judged = partition(accounts_, rules, said, generic.values)
+        held += judged.held
+        at = {ids[int(i)].as_py(): int(i) for i in part}
+        for people in judged.parts:
+            label[[at[a] for a in people]] = min(at[a] for a in people)
+    return label, held
 
 
-def _without_generic(links: pa.Table, rules: dict[str, Identity]) -> tuple[pa.Table, dict[str, int]]:
-    sizes = links.group_by(["term", "val"]).aggregate([("account_id", "count")])
-    limit = pa.array([rules[t].max_accounts for t in sizes["term"].to_pylist()], pa.int64())
-    too_many = sizes.filter(pc.greater(sizes["account_id_count"], limit))
-    generic: dict[str, int] = {}
-    for term in too_many["term"].to_pylist():
-        generic[term] = generic.get(term, 0) + 1
-    keys = pc.binary_join_element_wise(links["term"], links["val"], "\x1f")
-    blocked = pc.binary_join_element_wise(too_many["term"], too_many["val"], "\x1f")
-    return links.filter(pc.invert(pc.is_in(keys, blocked.combine_chunks()))), generic
+def _attribute_facts(lake: Lake, rules: Rules, names: bool) -> dict[str, pa.Table]:
+    """Return tables of (account_id, val) by term, for the limited attributes and, where asked, the names."""
+    if "attribute" not in lake.tables():
+        return {}
+    out = {}
+    for limit in rules.attributes:
+        rows = lake.fetch(attribute_facts([limit]))
+        out[limit] = rows.rename_columns(["account_id", "val"])
+    if names and rules.names:
+        rows = lake.fetch(attribute_facts(rules.names)).to_pylist()
+        keys = [name_key(*(r[n] for n in rules.names)) for r in rows]
+        out[NAME] = pa.table({"account_id": [r["account_id"] for r in rows], "val": keys})
+    return out
 
 
-def _components(all_accounts: pa.Table, links: pa.Table, anonymous: set[str]) -> pa.Table:
-    """Give each account the smallest account id of its component as person id."""
-    ids = all_accounts["account_id"].combine_chunks()
-    left = pc.index_in(links["account_id"], ids).to_numpy(zero_copy_only=False).astype(np.int64)
-    keys: Any = pc.binary_join_element_wise(links["term"], links["val"], "\x1f")
-    right = keys.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    nodes = len(ids) + (int(right.max()) + 1 if len(right) else 0)
-    graph = coo_array((np.ones(len(left), np.int8), (left, right + len(ids))), shape=(nodes, nodes))
-    label = connected_components(graph, directed=False)[1][: len(ids)]
-    # Accounts are sorted by id, so the first of a component has its smallest id.
-    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
-    person = ids.take(pa.array(first[inverse]))
-    keep = pc.invert(pc.is_in(ids, pa.array(sorted(anonymous), pa.string())))
-    return pa.table({"account_id": ids, "person_id": person}).filter(keep)
+def _limited(
+    facts: pa.Table, attributes: Mapping[str, pa.Table], rules: Rules, ids: pa.Array
+) -> Iterable[tuple[int, Array, pa.Array]]:
+    for limit in rules.limits:
+        rows = attributes.get(limit.term, facts.filter(pc.equal(facts["term"], limit.term)))
+        free = pa.array([not rules.blocks(limit.term, v) for v in rows["val"].to_pylist()], pa.bool_())
+        rows = rows.filter(free)
+        yield limit.most, columns.positions(rows["account_id"], ids), rows["val"].combine_chunks()
 
 
-def _by_source(all_accounts: pa.Table) -> dict[str, int]:
-    counted = pc.value_counts(all_accounts["source"].combine_chunks()).to_pylist()
-    return {row["values"]: row["counts"] for row in sorted(counted, key=lambda r: str(r["values"]))}
+def _leaves(
+    facts: pa.Table,
+    attributes: Mapping[str, pa.Table],
+    ids: pa.Array,
+    member: Array,
+    stakes: Mapping[str, int],
+) -> dict[str, Leaf]:
+    wanted = ids.filter(pa.array(member))
+    carried: dict[str, dict[Value, Seen]] = {a: {} for a in wanted.to_pylist()}
+    for row in facts.filter(pc.is_in(facts["account_id"], wanted)).to_pylist():
+        carried[row["account_id"]][row["term"], row["val"]] = Seen(bool(row["sure"]), row["first_at"])
+    for term, rows in attributes.items():
+        for row in rows.filter(pc.is_in(rows["account_id"], wanted)).to_pylist():
+            carried[row["account_id"]][term, row["val"]] = Seen(verified=True)
+    return {a: Leaf(a, held, stakes.get(a, 0)) for a, held in carried.items()}
+
+
+def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: pa.Table) -> pa.Table:
+    """Give each account its person's id and its home: old ids stay, new people are named after their smallest account."""
+    accounts_ = ids.filter(pa.array(inside))
+    part = label[inside]
+    home = pc.take(
+        before["home"].combine_chunks(), pc.index_in(accounts_, before["account_id"].combine_chunks())
+    )
+    person, unclear = columns.easy_ids(accounts_, part, home)
+    if unclear.any():
+        person = _by_claims(accounts_, part, home, person, unclear, facts)
+    return pa.table({"account_id": accounts_, "person_id": person, "home": pc.coalesce(home, person)})
+
+
+def _by_claims(
+    accounts_: pa.Array, part: Array, home: pa.Array, person: pa.Array, unclear: Array, facts: pa.Table
+) -> pa.Array:
+    """Give ids to the people who share a home with others, or hold several."""
+    where = np.flatnonzero(unclear)
+    some = accounts_.take(pa.array(where))
+    mine = facts.filter(pc.is_in(facts["account_id"], some))
+    grouped = mine.group_by("account_id").aggregate([("sure", "sum"), ("first_at", "min")]).to_pylist()
+    facts_of = {r["account_id"]: (r["sure_sum"], r["first_at_min"]) for r in grouped}
+    members: dict[str, Member] = {}
+    parts: dict[int, set[str]] = {}
+    for i, account in zip(where.tolist(), some.to_pylist(), strict=True):
+        members[account] = Member(account, home[i].as_py(), *facts_of.get(account, (0, None)))
+        parts.setdefault(int(part[i]), set()).add(account)
+    named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members)
+    out = person.to_numpy(zero_copy_only=False).copy()
+    out[where] = [named[a] for a in some.to_pylist()]
+    return pa.array(out, pa.string())

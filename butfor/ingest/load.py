@@ -20,6 +20,7 @@ from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import BadInput, Refused
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Source, Term
+from butfor.plan.walk import confirms
 from butfor.store import ROW, Lake, Query, Workbench, literal
 
 Progress = Callable[[str], None]
@@ -138,7 +139,9 @@ class _Writer:
         """Write everything; lines before the orders made of them, so that a kill between them heals."""
         self.lake.insert("account", write.new_accounts(self.source.id))
         for f in self.staging.named("id."):
-            self.lake.insert("identifier", write.new_identifiers(f.target[3:], f.name))
+            self.lake.insert(
+                "identifier", write.new_identifiers(f.target[3:], f.name, confirms(self.source, f.target[3:]))
+            )
         self._attributes()
         new = {t.id: self._orders(t) if self.lines else self._events(t) for t in self.staging.terms}
         self.lake.insert("quarantine", write.new_quarantine(self.load_id))

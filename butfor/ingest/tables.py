@@ -9,7 +9,11 @@ from butfor.plan.kinds import Term
 from butfor.store import Logical, Table
 
 ACCOUNT = Table("account", {"account_id": "uuid", "source": "text", "account_key": "text"})
-IDENTIFIER = Table("identifier", {"account_id": "uuid", "term": "text", "val": "text"})
+# One row when an account first shows a value, and one more when the value is verified for it.
+IDENTIFIER = Table(
+    "identifier",
+    {"account_id": "uuid", "term": "text", "val": "text", "seen_at": "timestamp", "verified": "boolean"},
+)
 QUARANTINE = Table(
     "quarantine",
     {

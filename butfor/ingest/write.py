@@ -28,17 +28,20 @@ def new_accounts(source: str) -> exp.Expression:
 
 
 @named("ingest.new_identifiers")
-def new_identifiers(term: str, field: str) -> exp.Expression:
-    """Identifiers of one term in staged rows that the lake does not know for their account."""
+def new_identifiers(term: str, field: str, verified: bool) -> exp.Expression:
+    """Identifiers of one term in staged rows that the lake does not know for their account, or not as verified."""
     return sql(
         """
-        SELECT DISTINCT s.account_id, :term AS term, s.field AS val
+        SELECT s.account_id, :term AS term, s.field AS val, min(s."time") AS seen_at, :verified AS verified
         FROM staged AS s
         WHERE s.fault IS NULL AND s.account_id IS NOT NULL AND s.field IS NOT NULL
           AND NOT EXISTS (
-            SELECT 1 FROM identifier AS i WHERE i.account_id = s.account_id AND i.term = :term AND i.val = s.field)
+            SELECT 1 FROM identifier AS i WHERE i.account_id = s.account_id AND i.term = :term AND i.val = s.field
+              AND (coalesce(i.verified, true) OR NOT :verified))
+        GROUP BY s.account_id, s.field
         """.replace("s.field", f's."{field}"'),
         term=term,
+        verified=verified,
     )
 
 

@@ -157,6 +157,7 @@ class Identity(Part, frozen=True, kw_only=True):
     shared by several people and joins nobody. A person holds at most ``max_per_person`` different values (1: accounts that differ are never
     one person), within any ``window_days`` where that is set. ``alone`` says what an equal value needs to join two
     accounts: ``verified`` that both sides verified it, or that one did and the names agree; ``always`` nothing more.
+    With ``follows`` (a device) an account known by nothing else belongs to whoever carries the value too, if that is one person.
     """
 
     links: bool = True
@@ -166,6 +167,7 @@ class Identity(Part, frozen=True, kw_only=True):
     max_per_person: Annotated[int, Meta(ge=1)] | None = None
     window_days: Annotated[int, Meta(ge=1)] | None = None
     alone: Literal["verified", "always"] = "verified"
+    follows: bool = False
 
 
 class Term(Definition, tag="term", frozen=True, kw_only=True):
@@ -423,10 +425,14 @@ class Experiment(Definition, tag="experiment", frozen=True, kw_only=True):
 
 
 class IdentityDecision(Part, frozen=True, kw_only=True):
-    """Which identifier tells people apart, and which others may join accounts, best first (R-183)."""
+    """Which identifier tells people apart, and which others may join accounts, best first (R-183).
+
+    ``names`` are the attributes that make up a person's name, for identifiers that join only where names agree.
+    """
 
     primary: str
     ranked: list[str] = []
+    names: list[str] = msgspec.field(default_factory=lambda: ["first_name", "last_name"])
     decided_by: str = ""
     why: str = ""
 

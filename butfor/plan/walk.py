@@ -91,3 +91,10 @@ def named_events(source: Source) -> dict[str, str]:
     """Return, for the column that names the event of a row, its values and the event terms they mean."""
     columns = [c for c in source.columns.values() if isinstance(c, Column) and c.to == "event"]
     return {value: event for column in columns for value, event in column.values.items()}
+
+
+def confirms(source: Source, term: str) -> bool:
+    """Say whether a source has verified the values of an identifier itself; anybody can type at a live one."""
+    if source.confirms is not None:
+        return term in source.confirms
+    return source.connector != "segment"

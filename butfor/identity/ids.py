@@ -1,0 +1,58 @@
+"""Which id each person keeps: a function of the people found and of where their accounts were at home first.
+
+An account's home is the id of the person it was first part of, and never changes. So a merge that is withdrawn
+gives both people their own ids back, and a split leaves an id with the part that holds most verified accounts of that home.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+_SPLIT = uuid.UUID("7a1f6f0e-6a3c-5b0e-9a55-3d0f2c6b8e11")
+_LATEST = datetime.max
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """An account as far as ids go: its home (None when it is new), its verified values, when it was first seen."""
+
+    account: str
+    home: str | None = None
+    verified: int = 0
+    first: datetime | None = None
+
+
+def person_ids(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -> dict[str, str]:
+    """Return the person id of every account of these parts; all parts that share a home must be among them.
+
+    Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest.
+    """
+    won: dict[int, list[str]] = {}
+    for home in sorted({h for p in parts for a in p if (h := members[a].home)}):
+        claims = [(_claim(part, home, members), i) for i, part in enumerate(parts)]
+        best = max(claims, key=lambda c: (c[0], -c[1]))
+        won.setdefault(best[1], []).append(home)
+    taken = {h for homes in won.values() for h in homes}
+    out: dict[str, str] = {}
+    for i, part in enumerate(parts):
+        name = min(won[i], key=lambda h: _age(part, h, members)) if i in won else _new(part, taken)
+        out |= dict.fromkeys(part, name)
+    return out
+
+
+def _claim(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[int, int, bool]:
+    mine = [members[a] for a in part if members[a].home == home]
+    return sum(m.verified > 0 for m in mine), len(mine), home in part
+
+
+def _age(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[datetime, str]:
+    return min(members[a].first or _LATEST for a in part if members[a].home == home), home
+
+
+def _new(part: frozenset[str], taken: set[str]) -> str:
+    first = min(part)
+    # The account may have lent its id to people it has left since.
+    return str(uuid.uuid5(_SPLIT, first)) if first in taken else first
