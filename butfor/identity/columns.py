@@ -52,10 +52,11 @@ def counted(column: pa.ChunkedArray) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in sorted(rows, key=lambda r: str(r["values"]))}
 
 
-def accounts_with_several(carried: pa.Table, terms: list[str]) -> set[str]:
+def accounts_with_several(facts: pa.Table, terms: list[str]) -> set[str]:
     """Return the accounts that show several values of one of these terms."""
-    several = pc.and_(pc.is_in(carried["term"], pa.array(terms, pa.string())), pc.greater(carried["n"], 1))
-    return set(carried.filter(several)["account_id"].to_pylist())
+    mine = facts.filter(pc.is_in(facts["term"], pa.array(terms, pa.string())))
+    sizes = mine.group_by(["account_id", "term"]).aggregate([("val", "count")])
+    return set(sizes.filter(pc.greater(sizes["val_count"], 1))["account_id"].to_pylist())
 
 
 def accounts_without(ids: pa.Array, carried: pa.Table, terms: list[str]) -> set[str]:

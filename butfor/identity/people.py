@@ -72,17 +72,20 @@ def judge_people(lake: Lake, plan: Plan, said: Said, stakes: Mapping[str, int]) 
     ``said`` are the judgements of people, ``stakes`` the points that accounts ever earned.
     Raises Refused without an identity decision.
     """
-    rules = rules_of(plan)
+    return judge_with(lake, rules_of(plan), said, stakes)
+
+
+def judge_with(lake: Lake, rules: Rules, said: Said, stakes: Mapping[str, int]) -> Judged:
+    """Judge all accounts of the lake by rules, and write nothing."""
     lake.ensure(PEOPLE_MAP)
     before = lake.fetch(people_map())
     everyone = lake.fetch(accounts())
     ids = everyone["account_id"].combine_chunks()
     carried = lake.fetch(known())
-    shared = columns.accounts_with_several(carried, rules.exclusive)
-    anonymous = columns.accounts_without(ids, carried, rules.ranked) | shared
     # Not every engine takes an empty list; no term has an empty name.
-    facts = lake.fetch(values(rules.terms or [""]))
-    facts = columns.without_blocked(facts, rules)
+    facts = columns.without_blocked(lake.fetch(values(rules.terms or [""])), rules)
+    shared = columns.accounts_with_several(facts, rules.exclusive)
+    anonymous = columns.accounts_without(ids, carried, rules.ranked) | shared
     links, generic = columns.links_of(facts, ids, rules, shared)
     raw = columns.components(links, len(ids), _pairs(ids, said))
     label, held = _split(lake, rules, said, stakes, facts, ids, links, raw, generic)
@@ -90,7 +93,8 @@ def judge_people(lake: Lake, plan: Plan, said: Said, stakes: Mapping[str, int]) 
     follows = columns.followers(facts, ids, rules, label, free, shared)
     label = np.where(follows >= 0, follows, label)
     inside = free | (follows >= 0)
-    rows = _named(ids, label, inside, before, facts)
+    rows = _named(ids, label, free, before, facts)
+    rows = pa.concat_tables([rows, _following(ids, follows, label, free, rows)])
     changes = changes_between(before, rows)
     people = len(pc.unique(rows["person_id"]))
     found = PeopleFound(
@@ -150,7 +154,8 @@ def _attribute_facts(lake: Lake, rules: Rules, names: bool) -> dict[str, pa.Tabl
     if names and rules.names:
         rows = lake.fetch(attribute_facts(rules.names)).to_pylist()
         keys = [name_key(*(r[n] for n in rules.names)) for r in rows]
-        out[NAME] = pa.table({"account_id": [r["account_id"] for r in rows], "val": keys})
+        held = pa.array([r["account_id"] for r in rows], pa.string())
+        out[NAME] = pa.table({"account_id": held, "val": pa.array(keys, pa.string())})
     return out
 
 
@@ -192,6 +197,20 @@ def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: 
     if unclear.any():
         person = _by_claims(accounts_, part, home, person, unclear, facts)
     return pa.table({"account_id": accounts_, "person_id": person, "home": pc.coalesce(home, person)})
+
+
+def _following(ids: pa.Array, follows: Array, label: Array, free: Array, rows: pa.Table) -> pa.Table:
+    """Return the rows of followers: the person they follow, and no home, for they claim nobody's id."""
+    where = np.flatnonzero(follows >= 0)
+    name = dict(zip(label[free].tolist(), rows["person_id"].to_pylist(), strict=True)) if len(where) else {}
+    people = pa.array([name[int(follows[i])] for i in where], pa.string())
+    return pa.table(
+        {
+            "account_id": ids.take(pa.array(where)),
+            "person_id": people,
+            "home": pa.nulls(len(where), pa.string()),
+        }
+    )
 
 
 def _by_claims(

@@ -83,6 +83,4 @@ def map_rows() -> exp.Expression:
 @named("identity.people_map")
 def people_map() -> exp.Expression:
     """The map of accounts to people as it stands."""
-    return sql(
-        "SELECT account_id, person_id, coalesce(home, person_id) AS home FROM people_map ORDER BY account_id"
-    )
+    return sql("SELECT account_id, person_id, home FROM people_map ORDER BY account_id")

@@ -32,13 +32,14 @@ def new_identifiers(term: str, field: str, verified: bool) -> exp.Expression:
     """Identifiers of one term in staged rows that the lake does not know for their account, or not as verified."""
     return sql(
         """
-        SELECT s.account_id, :term AS term, s.field AS val, min(s."time") AS seen_at, :verified AS verified
-        FROM staged AS s
-        WHERE s.fault IS NULL AND s.account_id IS NOT NULL AND s.field IS NOT NULL
-          AND NOT EXISTS (
-            SELECT 1 FROM identifier AS i WHERE i.account_id = s.account_id AND i.term = :term AND i.val = s.field
-              AND (coalesce(i.verified, true) OR NOT :verified))
-        GROUP BY s.account_id, s.field
+        WITH fresh AS (
+          SELECT s.account_id, s.field AS val, min(s."time") AS seen_at FROM staged AS s
+          WHERE s.fault IS NULL AND s.account_id IS NOT NULL AND s.field IS NOT NULL GROUP BY s.account_id, s.field)
+        SELECT f.account_id, :term AS term, f.val, f.seen_at, :verified AS verified FROM fresh AS f
+        WHERE NOT EXISTS (
+            SELECT 1 FROM identifier AS i WHERE i.account_id = f.account_id AND i.term = :term AND i.val = f.val
+              AND (coalesce(i.verified, true) OR NOT :verified)
+              AND (f.seen_at IS NULL OR coalesce(i.seen_at, f.seen_at) <= f.seen_at))
         """.replace("s.field", f's."{field}"'),
         term=term,
         verified=verified,

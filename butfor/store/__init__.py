@@ -3,10 +3,11 @@
 from butfor.store.hub import Hub, read_sql_table
 from butfor.store.lake import Lake, open_lake
 from butfor.store.query import REGISTRY, Query, column, literal, named, select, sql
+from butfor.store.session import Session
 from butfor.store.tables import Logical, Table
 from butfor.store.workbench import ROW, Workbench
 
 __all__ = [
-    "REGISTRY", "ROW", "Hub", "Lake", "Logical", "Query", "Table", "Workbench", "column", "literal", "named", "open_lake",
+    "REGISTRY", "ROW", "Hub", "Lake", "Logical", "Query", "Session", "Table", "Workbench", "column", "literal", "named", "open_lake",
     "read_sql_table", "select", "sql",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from butfor.model import BadInput, StoreError
 from butfor.store.hub_identity import TABLES as _IDENTITY
 from butfor.store.hub_tables import metadata
+from butfor.store.session import Session, insert_once
 
 _TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY)}
 
@@ -81,15 +82,21 @@ class Hub:
         with self._begin() as connection:
             return self._total(connection, target, *_equal(target, where))
 
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give several reads and writes in one transaction; it is kept whole when the block ends, and undone when it raises."""
+        with self._begin() as connection:
+            if self.engine == "sqlite":
+                # A transaction that reads first and writes later would be refused when another wrote in between.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield Session(connection, _TABLES)
+
     def close(self) -> None:
         """Release all connections."""
         self._engine.dispose()
 
     def _insert(self, target: sa.Table, once: bool) -> Any:
-        if not once:
-            return target.insert()
-        dialect = postgresql if self.engine == "postgresql" else sqlite
-        return dialect.insert(target).on_conflict_do_nothing()
+        return insert_once(target, self.engine) if once else target.insert()
 
     @staticmethod
     def _total(connection: sa.Connection, target: sa.Table, *where: Any) -> int:

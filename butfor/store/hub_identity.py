@@ -34,7 +34,11 @@ account = Table(
     Column("person_id", String(36)),
     Column("home", String(36)),
     Index("account_person", "person_id"),
+    Index("account_home", "home"),
 )
+
+# Accounts whose person changed and whose row in the lake's map is not written yet.
+moved = Table("moved", metadata, Column("account_id", String(36), primary_key=True))
 
 identifier = Table(
     "identifier",
@@ -42,7 +46,7 @@ identifier = Table(
     Column("account_id", String(36), primary_key=True),
     Column("term", String(80), primary_key=True),
     Column("val", String(320), primary_key=True),
-    Column("first_seen", DateTime, nullable=False),
+    Column("first_seen", DateTime),
     Column("verified_at", DateTime),
     Column("verified_by", String(120)),
     Index("identifier_value", "term", "val"),
@@ -142,4 +146,4 @@ consent = Table(
     Index("consent_account", "account_id"),
 )
 
-TABLES = [account, identifier, judgement, review, person_change, points, refusal, consent]
+TABLES = [account, moved, identifier, judgement, review, person_change, points, refusal, consent]

@@ -27,12 +27,14 @@ def _people() -> None:
         sa.Column("home", sa.String(36)),
     )
     op.create_index("account_person", "account", ["person_id"])
+    op.create_index("account_home", "account", ["home"])
+    op.create_table("moved", sa.Column("account_id", sa.String(36), primary_key=True))
     op.create_table(
         "identifier",
         sa.Column("account_id", sa.String(36), primary_key=True),
         sa.Column("term", sa.String(80), primary_key=True),
         sa.Column("val", sa.String(320), primary_key=True),
-        sa.Column("first_seen", sa.DateTime, nullable=False),
+        sa.Column("first_seen", sa.DateTime),
         sa.Column("verified_at", sa.DateTime),
         sa.Column("verified_by", sa.String(120)),
     )
