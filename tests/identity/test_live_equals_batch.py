@@ -281,7 +281,7 @@ def test_a_merge_that_is_withdrawn_gives_both_their_ids_back(hub: Hub) -> None:
                 "judgement", [judgement_row("w1", "w2", "withdrawn", "ann", "by hand", "", NOW, number)]
             )
         with hub.session() as session:
-            judge_again(session, RULES, {"w1"}, NOW, verdict)
+            judge_again(session, RULES, {"w1", "w2"}, NOW, verdict)
         assert (len(people(hub, "w1", "w2")) == 1) is one
     assert {r["account_id"]: r["person_id"] for r in hub.rows("account")} == before
 
