@@ -19,14 +19,15 @@ from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.identity import PeopleFound, coverage, joined_accounts, resolve_people
+from butfor.identity import PeopleFound, coverage, joined_accounts
+from butfor.identity.recount import recount
 from butfor.ingest.write import quarantined, table_total
 from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
 from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
 from butfor.plan.rules.references import audience_names
 from butfor.profiles.rfm import stored
-from butfor.store import Hub, Lake, open_lake
+from butfor.store import Hub, Lake, Query, open_lake
 
 Progress = Callable[[str], None]
 DATA = ".butfor"
@@ -119,14 +120,19 @@ class Workspace:
         newest = self.lake.fetch(profiles.newest_event(tables))["newest"][0].as_py() if tables else None
         return newest or self.now
 
-    def run(self, as_of: datetime | None = None, progress: Progress | None = None) -> Ran:
-        """Rebuild people, traits and audiences; store the borders of RFM grids that have none yet."""
+    def run(
+        self, as_of: datetime | None = None, progress: Progress | None = None, *, accept_merges: bool = False
+    ) -> Ran:
+        """Rebuild people, traits and audiences; store the borders of RFM grids that have none yet.
+
+        Raises Refused when an unusual share of the people would be merged, unless ``accept_merges``.
+        """
         tell = progress or (lambda step: None)
         self.lake.ensure(*ingest.all_tables(self.plan))
         moment = as_of or self.as_of()
         with self.lake.transaction():
             tell("people")
-            people = resolve_people(self.lake, self.plan)
+            people = recount(self.hub, self.lake, self.plan, self.now, accept=accept_merges)
             tell("traits")
             self.traits(moment)
             borders = self._store_borders(moment.date())
@@ -278,9 +284,14 @@ class Workspace:
 
     def traits(self, as_of: datetime) -> int:
         """Rebuild the traits of everybody as of a time; return how many people there are."""
+        joined = bool(self.lake.fetch(joined_accounts())["n"][0].as_py())
+        return self.lake.rebuild(profiles.trait_table(self.plan), self.trait_query(as_of, joined=joined))
+
+    def trait_query(self, as_of: datetime, *, joined: bool) -> Query:
+        """Return the query of everybody's traits as of a time; ``joined`` where some people have several accounts."""
         plan = self.plan
         names = [t.id for t in plan.all(Term) if t.what == "attribute"]
-        query = profiles.traits(
+        return profiles.traits(
             as_of,
             tables_of(plan, "purchase"),
             tables_of(plan, "refund"),
@@ -288,9 +299,8 @@ class Workspace:
             names,
             grid_scores(plan),
             compiled_logic(plan) | grid_cells(plan),
-            joined=bool(self.lake.fetch(joined_accounts())["n"][0].as_py()),
+            joined=joined,
         )
-        return self.lake.rebuild(profiles.trait_table(plan), query)
 
     def _memberships(self, as_of: datetime) -> None:
         self.lake.rebuild(

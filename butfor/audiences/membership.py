@@ -38,16 +38,23 @@ def audience_conditions(plan: Plan) -> dict[str, exp.Expression]:
 
 
 @named("audiences.memberships")
-def memberships(conditions: dict[str, exp.Expression], as_of: datetime) -> exp.Expression:
-    """One row per audience and person in it."""
-    parts = [_one(name, held, as_of) for name, held in conditions.items()]
+def memberships(
+    conditions: dict[str, exp.Expression], as_of: datetime, traits: str = "traits"
+) -> exp.Expression:
+    """One row per audience and person in it, of the people in a table of traits."""
+    parts = [_one(name, held, as_of, traits) for name, held in conditions.items()]
     if not parts:
-        return _one("", exp.false(), as_of)
+        return _one("", exp.false(), as_of, traits)
     return exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
 
 
-def _one(name: str, held: exp.Expression, as_of: datetime) -> exp.Select:
-    base = sql("SELECT person_id, :name AS audience, :as_of AS as_of FROM traits", name=name, as_of=as_of)
+def _one(name: str, held: exp.Expression, as_of: datetime, traits: str) -> exp.Select:
+    base = sql(
+        "SELECT person_id, :name AS audience, :as_of AS as_of FROM _traits",
+        {"_traits": traits},
+        name=name,
+        as_of=as_of,
+    )
     assert isinstance(base, exp.Select)
     return base.where(held)
 

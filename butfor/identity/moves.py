@@ -42,7 +42,7 @@ class Moves:
         session.change("account", "account_id", rows)
         session.append("moved", [{"account_id": a} for a in moved], once=True)
         session.append("person_change", self._changes(session, moved, now, cause))
-        reviews = [_review(h, now) for h in self.pairs]
+        reviews = [review_row(h, now) for h in self.pairs]
         session.append("review", reviews, once=True)
         self.held = len(reviews)
 
@@ -124,7 +124,8 @@ def _who_share_homes(
     return [frozenset(p) for _, p in sorted(parts.items())], found
 
 
-def _review(held: Held, now: datetime) -> dict[str, Any]:
+def review_row(held: Held, now: datetime) -> dict[str, Any]:
+    """Return the row of the review queue for a pair held back."""
     evidence = msgspec.json.encode({"value": held.value, "why": held.why}).decode()
     return {
         "left_account": held.left, "right_account": held.right, "why": held.why, "score": None, "at_stake": held.at_stake,

@@ -427,12 +427,14 @@ class Experiment(Definition, tag="experiment", frozen=True, kw_only=True):
 class IdentityDecision(Part, frozen=True, kw_only=True):
     """Which identifier tells people apart, and which others may join accounts, best first (R-183).
 
-    ``names`` are the attributes that make up a person's name, for identifiers that join only where names agree.
+    ``names`` are the attributes that make up a person's name, for identifiers that join only where names agree. A run
+    that would merge more than ``max_merge_share`` of all people stops before it writes.
     """
 
     primary: str
     ranked: list[str] = []
     names: list[str] = msgspec.field(default_factory=lambda: ["first_name", "last_name"])
+    max_merge_share: Share = 0.05
     decided_by: str = ""
     why: str = ""
 

@@ -2,9 +2,16 @@
 
 from butfor.profiles.gaps import GapCurve, gap_counts, suggest_threshold
 from butfor.profiles.rfm import borders_from, cell_column, grid, score_columns, stages, value_counts
-from butfor.profiles.traits import attributes, newest_event, trait_table, traits, wanted_traits
+from butfor.profiles.traits import (
+    attributes,
+    newest_event,
+    touched_traits,
+    trait_table,
+    traits,
+    wanted_traits,
+)
 
 __all__ = [
-    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold",
+    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold", "touched_traits",
     "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

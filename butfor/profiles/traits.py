@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Term
-from butfor.store import Logical, Table, column, named, sql
+from butfor.store import Logical, Query, Table, column, named, sql
 
 BASE: dict[str, Logical] = {
     "person_id": "uuid", "orders": "integer", "spend": "money", "last_order_at": "timestamp", "recency_days": "integer",
@@ -70,6 +70,27 @@ def traits(
                 base.subquery("b")
             )
     return base
+
+
+@named("profiles.touched_traits")
+def touched_traits(whole: Query) -> exp.Expression:
+    """The traits of some people only: those in the staged map ``touched_map`` (account_id, person_id)."""
+    return whole.expression.transform(_touched)
+
+
+def _touched(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Table):
+        return node
+    if node.name == "people_map":
+        return cast(
+            exp.Expression, exp.alias_(exp.to_table("touched_map"), node.alias or "people_map", table=True)
+        )
+    if node.name.startswith("ev_") or node.name == "attribute":
+        some = sql(
+            "SELECT * FROM _t WHERE account_id IN (SELECT account_id FROM touched_map)", {"_t": node.name}
+        )
+        return cast(exp.Expression, exp.alias_(exp.Subquery(this=some), node.alias or node.name, table=True))
+    return node
 
 
 def _base(

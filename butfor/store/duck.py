@@ -66,12 +66,15 @@ class DuckLake:
 
     def rebuild(self, table: Table, query: Query) -> int:
         """Replace a derived table by the rows of a query."""
-        columns = ", ".join(f'CAST("{c}" AS {SQL_TYPES[t]}) AS "{c}"' for c, t in table.columns.items())
-        return _count(
-            self._run(
-                f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {columns} FROM ({query.sql("duckdb")})'
-            )
-        )
+        return _count(self._run(f'CREATE OR REPLACE TABLE "{table.name}" AS {_typed(table, query)}'))
+
+    def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
+        """Put the rows of a query in the place of those whose key is among some."""
+        self._run(f'CREATE OR REPLACE TEMP TABLE "_fresh" AS {_typed(table, query)}')
+        gone = f"SELECT CAST(k AS {SQL_TYPES[table.columns[key]]}) FROM ({keys.sql('duckdb')}) AS t(k)"
+        with self.transaction():
+            self._run(f'DELETE FROM "{table.name}" WHERE "{key}" IN ({gone})')
+            return _count(self._run(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM "_fresh"'))
 
     def stage(self, name: str, rows: pa.Table) -> None:
         """Put rows under a temporary name."""
@@ -127,6 +130,11 @@ class DuckLake:
             return self._con.execute(text)
         except duckdb.IOException as error:
             raise disk_error(error) from error
+
+
+def _typed(table: Table, query: Query) -> str:
+    columns = ", ".join(f'CAST("{c}" AS {SQL_TYPES[t]}) AS "{c}"' for c, t in table.columns.items())
+    return f"SELECT {columns} FROM ({query.sql('duckdb')})"
 
 
 def _count(done: duckdb.DuckDBPyConnection) -> int:

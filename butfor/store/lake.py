@@ -35,6 +35,9 @@ class Lake(Protocol):
     def rebuild(self, table: Table, query: Query) -> int:
         """Replace a derived table by the rows of a query; return how many."""
 
+    def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
+        """Put the rows of a query in the place of those whose ``key`` is among ``keys`` (one column); return how many."""
+
     def stage(self, name: str, rows: pa.Table) -> None:
         """Put rows under a temporary name that queries of this process can read."""
 

@@ -87,6 +87,15 @@ class SparkLake:
         self._switch(table.name, dict(table.columns), f"SELECT {columns} FROM ({query.sql('spark')})")
         return self._count(table.name)
 
+    def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
+        """Put the rows of a query in the place of those whose key is among some; the whole table is written anew."""
+        columns = ", ".join(_cast(c, t, True) for c, t in table.columns.items())
+        fresh = f"SELECT {columns} FROM ({query.sql('spark')})"
+        kept = f"SELECT {columns} FROM `{table.name}` WHERE `{key}` NOT IN ({keys.sql('spark')})"
+        left = int(self._run(f"SELECT count(*) AS n FROM ({kept}) AS t").toArrow()["n"][0].as_py())
+        self._switch(table.name, dict(table.columns), f"{kept} UNION ALL {fresh}")
+        return self._count(table.name) - left
+
     def stage(self, name: str, rows: pa.Table) -> None:
         """Put rows under a temporary name; large ones go in several messages, for each has a size limit."""
         fields = [

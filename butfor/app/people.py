@@ -1,0 +1,178 @@
+"""People of a workspace: judge pairs of accounts, follow live observations, carry what changed into traits and audiences."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from sqlglot import exp
+
+import butfor.audiences as audiences
+import butfor.ingest as ingest
+import butfor.profiles as profiles
+from butfor.app.workspace import Workspace
+from butfor.identity.facts import rules_of
+from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
+from butfor.identity.live import Observed, judge_again, observe
+from butfor.identity.sync import account_count, fill_hub, map_of_people, observations, publish_moves
+from butfor.model import BadInput
+from butfor.store import Table, named, select, sql
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judgement changed: its number in the ledger, and the people touched, who were recomputed at once."""
+
+    judgement: int
+    verdict: str
+    people: list[str]
+    merged: int
+    split: int
+
+
+@named("app.touched_ids")
+def touched_ids() -> exp.Expression:
+    """The people to recompute."""
+    return sql("SELECT person_id FROM touched_people")
+
+
+@named("app.touched_rows")
+def touched_rows(columns: list[str]) -> exp.Expression:
+    """The recomputed traits."""
+    return select("touched_traits", columns)
+
+
+def refresh(ws: Workspace, people: Iterable[str]) -> int:
+    """Recompute the traits and audiences of some people, and of nobody else; return how many people they are now."""
+    ids = sorted(people)
+    if not ids or "traits" not in ws.lake.tables():
+        return 0
+    as_of, lake, table = ws.as_of(), ws.lake, profiles.trait_table(ws.plan)
+    lake.stage("touched_people", pa.table({"person_id": pa.array(ids, pa.string())}))
+    with lake.transaction():
+        rows = lake.fetch(map_of_people("touched_people"))
+        lake.stage("touched_map", rows)
+        fresh = profiles.touched_traits(ws.trait_query(as_of, joined=True))
+        lake.rebuild(Table("touched_traits", table.columns), fresh)
+        n = lake.replace(table, "person_id", touched_ids(), touched_rows(list(table.columns)))
+        conditions = audiences.audience_conditions(ws.plan)
+        members = audiences.memberships(conditions, as_of, "touched_traits")
+        lake.replace(audiences.MEMBERSHIP, "person_id", touched_ids(), members)
+    return n
+
+
+def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:
+    """Follow what the lake has learnt of some accounts: who they are, then the traits and audiences of those people."""
+    rules = rules_of(ws.plan)
+    seen = observe(ws.hub, rules, observations(ws.lake, rules, accounts), ws.now)
+    moved = publish_moves(ws.hub, ws.lake)
+    refresh(ws, seen.people | moved)
+    return seen
+
+
+def open_live(ws: Workspace) -> int:
+    """Make the hub ready for live calls: where it lacks accounts, a recount and then all of them; return how many it holds."""
+    ws.lake.ensure(*ingest.all_tables(ws.plan))
+    have = ws.hub.count("account")
+    if have == int(ws.lake.fetch(account_count())["n"][0].as_py()) and "traits" in ws.lake.tables():
+        return have
+    ws.run()
+    return fill_hub(ws.hub, ws.lake, rules_of(ws.plan), ws.now)
+
+
+def judge_pair(
+    ws: Workspace, left: str, right: str, verdict: str, why: str, who: str | None = None
+) -> Decided:
+    """Say that two accounts are one person (``same``) or never are (``different``), and recompute who they are.
+
+    Points stay on their accounts whatever is said. Raises BadInput for unknown accounts or no reason.
+    """
+    if verdict not in (SAME, DIFFERENT):
+        raise BadInput(
+            "verdict",
+            value=verdict,
+            rule="accounts are the same or different",
+            next_step=f"say {SAME} or {DIFFERENT}",
+        )
+    _need_why(why)
+    one, other = account_of(ws, left), account_of(ws, right)
+    row = judgement_row(one, other, verdict, who or getpass.getuser(), "by hand", why, ws.now)
+    return _decide(ws, row)
+
+
+def withdraw(ws: Workspace, number: int, why: str, who: str | None = None) -> Decided:
+    """Take a judgement back; people, traits and audiences are as if it had never been said."""
+    _need_why(why)
+    old = judgement(ws.hub, number)
+    row = judgement_row(
+        old.left_account,
+        old.right_account,
+        WITHDRAWN,
+        who or getpass.getuser(),
+        "by hand",
+        why,
+        ws.now,
+        old.id,
+    )
+    return _decide(ws, row)
+
+
+def decide_review(ws: Workspace, number: int, same: bool, why: str, who: str | None = None) -> Decided:
+    """Decide a pair of the review queue."""
+    row = ws.hub.first("review", id=number)
+    if row is None or row["status"] != "open":
+        raise BadInput(
+            "review",
+            value=number,
+            rule="it is an open review",
+            next_step="butfor review list shows those that are open",
+        )
+    done = judge_pair(ws, row["left_account"], row["right_account"], SAME if same else DIFFERENT, why, who)
+    status = "approved" if same else "refused"
+    ws.hub.update(
+        "review", {"status": status, "decided_at": ws.now, "decided_by": who or getpass.getuser()}, id=number
+    )
+    return done
+
+
+def account_of(ws: Workspace, name: str) -> str:
+    """Return the id of an account given by its id or as ``source:key``; raise BadInput when nothing was seen of it."""
+    open_live(ws)
+    source, _, key = name.partition(":")
+    row = (
+        ws.hub.first("account", source=source, account_key=key)
+        if key
+        else ws.hub.first("account", account_id=name)
+    )
+    if row is None:
+        raise BadInput(
+            "account", value=name, rule="an account is known by its id or as source:key, and something was seen of it",
+            next_step="butfor customer find shows the accounts of a person",
+        )  # fmt: skip
+    return str(row["account_id"])
+
+
+def _decide(ws: Workspace, row: dict[str, Any]) -> Decided:
+    number = ws.hub.start("judgement", row)
+    with ws.hub.session() as session:
+        pair = {row["left_account"], row["right_account"]}
+        moves = judge_again(session, rules_of(ws.plan), pair, ws.now, f"judgement {number}")
+        now = {p for (p,) in session.rows_in("account", "account_id", pair, ["person_id"]) if p}
+    people = publish_moves(ws.hub, ws.lake) | moves.people | now
+    refresh(ws, people)
+    return Decided(
+        judgement=number,
+        verdict=row["verdict"],
+        people=sorted(people),
+        merged=moves.merged,
+        split=moves.split,
+    )
+
+
+def _need_why(why: str) -> None:
+    if not why.strip():
+        raise BadInput(
+            "judgement", value="no reason", rule="a judgement says why", next_step="give why in one sentence"
+        )
