@@ -14,6 +14,8 @@ import butfor.audiences as audiences
 import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.workspace import Workspace
+from butfor.campaigns.cooling import hold_pending, release_pending
+from butfor.identity import PEOPLE_MAP
 from butfor.identity.facts import rules_of
 from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
 from butfor.identity.live import Observed, judge_again, observe
@@ -50,10 +52,10 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
     if not ids or "traits" not in ws.lake.tables():
         return 0
     as_of, lake, table = ws.as_of(), ws.lake, profiles.trait_table(ws.plan)
-    lake.stage("touched_people", pa.table({"person_id": pa.array(ids, pa.string())}))
+    lake.stage("touched_people", pa.table({"person_id": pa.array(ids, pa.string())}), like=PEOPLE_MAP)
     with lake.transaction():
         rows = lake.fetch(map_of_people("touched_people"))
-        lake.stage("touched_map", rows)
+        lake.stage("touched_map", rows, like=PEOPLE_MAP)
         fresh = profiles.touched_traits(ws.trait_query(as_of, joined=True))
         lake.rebuild(Table("touched_traits", table.columns), fresh)
         n = lake.replace(table, "person_id", touched_ids(), touched_rows(list(table.columns)))
@@ -69,7 +71,15 @@ def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:
     seen = observe(ws.hub, rules, observations(ws.lake, rules, accounts), ws.now)
     moved = publish_moves(ws.hub, ws.lake)
     refresh(ws, seen.people | moved)
+    if seen.merged or seen.split:
+        cool(ws, moved)
     return seen
+
+
+def cool(ws: Workspace, people: Iterable[str]) -> None:
+    """Hold what waits to be sent to people merged lately, and let go what was held for people who are apart again."""
+    release_pending(ws.hub, ws.plan, set(people), ws.now)
+    hold_pending(ws.hub, ws.plan, ws.now)
 
 
 def open_live(ws: Workspace) -> int:
@@ -119,6 +129,37 @@ def withdraw(ws: Workspace, number: int, why: str, who: str | None = None) -> De
     return _decide(ws, row)
 
 
+def undo(ws: Workspace, change: int, why: str, who: str | None = None) -> Decided:
+    """Take a merge back, whatever caused it: the accounts that were joined are judged never to be one person."""
+    _need_why(why)
+    row = ws.hub.first("person_change", id=change)
+    if row is None or row["kind"] != "merge":
+        raise BadInput(
+            "change",
+            value=change,
+            rule="it is a merge of the identity ledger",
+            next_step="butfor identity log lists them",
+        )
+    moved = set(msgspec.json.decode(row["accounts"], type=list[str]))
+    stayed = [
+        r["account_id"]
+        for r in ws.hub.rows("account", person_id=row["person_id"])
+        if r["account_id"] not in moved
+    ]
+    pairs = [(m, s) for m in sorted(moved) for s in stayed]
+    if not pairs:
+        raise BadInput(
+            "change",
+            value=change,
+            rule="a merge that still stands can be undone",
+            next_step="butfor identity log shows what came after",
+        )
+    rule = f"undo of change {change}"
+    rows = [judgement_row(m, s, DIFFERENT, who or getpass.getuser(), rule, why, ws.now) for m, s in pairs]
+    ws.hub.append("judgement", rows[:-1])
+    return _decide(ws, rows[-1], {a for p in pairs for a in p})
+
+
 def decide_review(ws: Workspace, number: int, same: bool, why: str, who: str | None = None) -> Decided:
     """Decide a pair of the review queue."""
     row = ws.hub.first("review", id=number)
@@ -154,14 +195,15 @@ def account_of(ws: Workspace, name: str) -> str:
     return str(row["account_id"])
 
 
-def _decide(ws: Workspace, row: dict[str, Any]) -> Decided:
+def _decide(ws: Workspace, row: dict[str, Any], more: set[str] | None = None) -> Decided:
     number = ws.hub.start("judgement", row)
     with ws.hub.session() as session:
-        pair = {row["left_account"], row["right_account"]}
+        pair = {row["left_account"], row["right_account"]} | (more or set())
         moves = judge_again(session, rules_of(ws.plan), pair, ws.now, f"judgement {number}")
         now = {p for (p,) in session.rows_in("account", "account_id", pair, ["person_id"]) if p}
     people = publish_moves(ws.hub, ws.lake) | moves.people | now
     refresh(ws, people)
+    cool(ws, people)
     return Decided(
         judgement=number,
         verdict=row["verdict"],

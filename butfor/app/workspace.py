@@ -17,6 +17,7 @@ import butfor.profiles as profiles
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.campaigns import CampaignRun, launch, read_experiment
+from butfor.campaigns.cooling import hold_pending
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
 from butfor.identity import PeopleFound, coverage, joined_accounts
@@ -133,6 +134,8 @@ class Workspace:
         with self.lake.transaction():
             tell("people")
             people = recount(self.hub, self.lake, self.plan, self.now, accept=accept_merges)
+            if people.merged:
+                hold_pending(self.hub, self.plan, self.now)
             tell("traits")
             self.traits(moment)
             borders = self._store_borders(moment.date())
@@ -165,8 +168,15 @@ class Workspace:
             )
         return self.lake.fetch(audiences.members(audience))
 
-    def launch(self, campaign: str, as_of: datetime | None = None, *, dry: bool = False) -> CampaignRun:
-        """Decide and deliver a campaign; repeating it sends nothing twice."""
+    def launch(
+        self,
+        campaign: str,
+        as_of: datetime | None = None,
+        *,
+        dry: bool = False,
+        send_at: datetime | None = None,
+    ) -> CampaignRun:
+        """Decide and deliver a campaign; repeating it sends nothing twice. With ``send_at`` it is delivered later."""
         self._need_run()
         definition = self.plan.get(Campaign, campaign)
         return launch(
@@ -177,6 +187,7 @@ class Workspace:
             definition,
             as_of=as_of or self.as_of(),
             dry=dry,
+            send_at=send_at,
         )
 
     def contacts(self, campaign: str) -> list[dict[str, Any]]:

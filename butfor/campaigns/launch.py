@@ -6,20 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
 from sqlglot import exp
 
+from butfor.campaigns.cooling import fresh_merges, promised
 from butfor.campaigns.gate import check_unchanged, goal_experiment, pass_gate
 from butfor.campaigns.render import Renderer, content_attributes
 from butfor.channels import Message, channel
-from butfor.decide import Candidate, Decision, decide
+from butfor.channels.consent import WITHDRAWN, consents
+from butfor.decide import COOL_OFF, Candidate, Decision, decide
 from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
+from butfor.identity import PEOPLE_MAP
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Variant
+from butfor.profiles import attributes
 from butfor.store import Hub, Lake, Query, column, named, sql
 
 
@@ -42,17 +46,25 @@ class CampaignRun(msgspec.Struct, frozen=True, kw_only=True):
 
 @named("campaigns.candidates")
 def candidates(audience: str, address: str, refusals: list[str], bounces: list[str]) -> exp.Expression:
-    """People of an audience with one address each, and whether any of their accounts refused or bounced."""
+    """People of an audience with one address each, verified ones first, and whether any of their accounts refused or bounced.
+
+    Who refused on one account is refused at that address, whoever else has it too.
+    """
     return sql(
         """
         WITH person AS (
           SELECT m.person_id, p.account_id FROM membership AS m JOIN people_map AS p ON p.person_id = m.person_id
           WHERE m.audience = :audience
         ), reach AS (
-          SELECT q.person_id, min(i.val) AS address FROM person AS q JOIN identifier AS i ON i.account_id = q.account_id
+          SELECT q.person_id, coalesce(min(CASE WHEN coalesce(i.verified, true) THEN i.val END), min(i.val)) AS address
+          FROM person AS q JOIN identifier AS i ON i.account_id = q.account_id
           WHERE i.term = :address GROUP BY q.person_id
+        ), no_address AS (
+          SELECT DISTINCT i.val FROM _refusals AS e JOIN identifier AS i ON i.account_id = e.account_id WHERE i.term = :address
         ), said_no AS (
           SELECT DISTINCT q.person_id FROM person AS q JOIN _refusals AS e ON e.account_id = q.account_id
+          UNION
+          SELECT r.person_id FROM reach AS r JOIN no_address AS a ON a.val = r.address
         ), bounced AS (
           SELECT DISTINCT q.person_id FROM person AS q JOIN _bounces AS e ON e.account_id = q.account_id
         )
@@ -76,19 +88,40 @@ def _accounts(tables: list[str]) -> exp.Expression | str:
 
 
 @named("campaigns.attributes")
-def known_attributes(names: list[str]) -> exp.Expression:
-    """What may be shown in content, for every person."""
-    base = sql("SELECT person_id FROM traits ORDER BY person_id")
-    assert isinstance(base, exp.Select)
-    return base.select(*[column(n) for n in names])
+def known_attributes(names: list[str], address: str) -> exp.Expression:
+    """What may be shown in content to the staged people, from accounts that carry the very address written to.
+
+    Two accounts may be one person by mistake; then the one must not read what the other told.
+    """
+    own = sql(
+        """
+        SELECT DISTINCT i.account_id, s.person_id FROM staged_sends AS s
+        JOIN people_map AS m ON m.person_id = s.person_id
+        JOIN identifier AS i ON i.account_id = m.account_id AND i.val = s.address WHERE i.term = :address
+        """,
+        address=address,
+    )
+    found = attributes(names).transform(_at_address, own)
+    assert isinstance(found, exp.Select)
+    return found.order_by(column("person_id", "p"))
+
+
+def _at_address(node: exp.Expression, own: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Table) or node.name != "people_map":
+        return node
+    return cast(
+        exp.Expression, exp.alias_(exp.Subquery(this=own.copy()), node.alias or node.name, table=True)
+    )
 
 
 def launch(
-    plan: Plan, hub: Hub, lake: Lake, folder: Path, campaign: Campaign, *, as_of: datetime, dry: bool = False
-) -> CampaignRun:
+    plan: Plan, hub: Hub, lake: Lake, folder: Path, campaign: Campaign, *, as_of: datetime, dry: bool = False,
+    send_at: datetime | None = None,
+) -> CampaignRun:  # fmt: skip
     """Decide and deliver a campaign to its audience as of a time; raise Refused when the gate or the design says no.
 
-    With ``dry`` nothing is written and nobody is told: the result shows what would happen.
+    With ``dry`` nothing is written and nobody is told: the result shows what would happen. With ``send_at`` everything
+    is decided and written down now, and delivered by the first launch at or after that time.
     """
     pass_gate(plan, lake, campaign, as_of)
     experiment = goal_experiment(plan, campaign)
@@ -97,21 +130,32 @@ def launch(
         check_unchanged(hub, experiment)
     renderers = {name: _renderer(plan, variant) for name, variant in campaign.variants.items()}
     sender = channel(campaign.channel, folder, campaign.id)
-    fresh = _decisions(lake, plan, campaign, experiment)
-    decisions = _standing(hub, campaign, fresh)
+    fresh = _decisions(hub, lake, plan, campaign, experiment, as_of)
+    decisions = _standing(hub, campaign, fresh, as_of)
+    if send_at and send_at > as_of:
+        decisions = [waiting(d) for d in decisions]
     run = _summary(campaign, experiment, decisions, as_of)
     if dry:
         return run
-    new = _record(hub, campaign, experiment, decisions, as_of)
+    new = _record(hub, campaign, experiment, decisions, as_of, send_at)
     _publish(lake, hub, experiment)
     _costs(hub, plan, campaign, as_of)
     # Who said no after a run that was killed is not written to, whatever was decided then.
     willing = {d.person_id for d in fresh if d.outcome == "sent"}
-    receipt = sender.send(_messages(lake, plan, renderers, [d for d in decisions if d.person_id in willing]))
+    receipt = sender.send(
+        _messages(lake, plan, renderers, [d for d in decisions if d.person_id in willing], campaign.address)
+    )
     return msgspec.structs.replace(run, repeated=len(decisions) - new, outbox=receipt.where)
 
 
-def _decisions(lake: Lake, plan: Plan, campaign: Campaign, experiment: Experiment | None) -> list[Decision]:
+def waiting(decision: Decision) -> Decision:
+    """Return a message to be sent as one that waits for its time."""
+    return msgspec.structs.replace(decision, outcome="pending") if decision.outcome == "sent" else decision
+
+
+def _decisions(
+    hub: Hub, lake: Lake, plan: Plan, campaign: Campaign, experiment: Experiment | None, as_of: datetime
+) -> list[Decision]:
     have = lake.tables()
     query: Query = candidates(
         campaign.audience,
@@ -121,21 +165,37 @@ def _decisions(lake: Lake, plan: Plan, campaign: Campaign, experiment: Experimen
     )
     salt = salt_of(experiment) if experiment else ""
     rows = lake.fetch(query).to_pylist()
-    people = (Candidate(r["person_id"], r["address"], bool(r["refused"]), bool(r["bounced"])) for r in rows)
-    return [decide(p, campaign, experiment, salt) for p in people]
+    no = consents(hub, campaign.address, {r["address"] for r in rows if r["address"]})
+    days = plan.workspace.cool_off_days
+    merged = fresh_merges(hub, as_of, days)
+    out = []
+    for r in rows:
+        person, address = r["person_id"], r["address"]
+        refused = bool(r["refused"]) or (address in no and no[address].verdict == WITHDRAWN)
+        before = promised(hub, plan, {person, *merged[person]}, as_of) if person in merged else frozenset()
+        who = Candidate(person, address, refused, bool(r["bounced"]), person in merged, before)
+        out.append(decide(who, campaign, experiment, salt, days))
+    return out
 
 
-def _standing(hub: Hub, campaign: Campaign, fresh: list[Decision]) -> list[Decision]:
+def _standing(hub: Hub, campaign: Campaign, fresh: list[Decision], as_of: datetime) -> list[Decision]:
     """Return what stands for each person: the decision in the ledger, else the fresh one.
 
-    A person whom an earlier run suppressed stays so: the ledger would show a message as never sent.
+    A person whom an earlier run suppressed stays so: the ledger would show a message as never sent. Who was held by a
+    cool-off is decided anew, and what waited for its time is sent when it has come.
     """
-    earlier = {row["person_id"]: row for row in hub.rows("contact", campaign=campaign.id)}
-    fields = Decision.__struct_fields__
-    return [
-        Decision(**{f: earlier[d.person_id][f] for f in fields}) if d.person_id in earlier else d
-        for d in fresh
-    ]
+    earlier = {
+        row["person_id"]: row
+        for row in hub.rows("contact", campaign=campaign.id)
+        if not (row["outcome"] == "held" and row["reason"].startswith(COOL_OFF))
+    }
+    return [_stands(earlier[d.person_id], as_of) if d.person_id in earlier else d for d in fresh]
+
+
+def _stands(row: Mapping[str, Any], as_of: datetime) -> Decision:
+    found = Decision(**{f: row[f] for f in Decision.__struct_fields__})
+    due = row["outcome"] == "pending" and row["due_at"] and row["due_at"] <= as_of
+    return msgspec.structs.replace(found, outcome="sent") if due else found
 
 
 def _summary(
@@ -160,8 +220,9 @@ def _summary(
 
 
 def _record(
-    hub: Hub, campaign: Campaign, experiment: Experiment | None, decisions: list[Decision], as_of: datetime
-) -> int:
+    hub: Hub, campaign: Campaign, experiment: Experiment | None, decisions: list[Decision], as_of: datetime,
+    send_at: datetime | None,
+) -> int:  # fmt: skip
     """Write assignments before contacts: a contact without its assignment could never be read."""
     if experiment is not None:
         stamp = definition_hash(experiment)
@@ -184,10 +245,28 @@ def _record(
             "experiment": campaign.experiment,
             "channel": campaign.channel,
             "made_at": as_of,
+            "due_at": send_at,
         }
         for d in decisions
     ]
-    return hub.append("contact", contacts, once=True)
+    new = hub.append("contact", contacts, once=True)
+    _renew(hub, campaign, decisions)
+    return new
+
+
+def _renew(hub: Hub, campaign: Campaign, decisions: list[Decision]) -> None:
+    """Write down what became of contacts that waited, or that a cool-off held."""
+    open_ = {r["message_key"]: r for r in hub.rows("contact", campaign=campaign.id) if _may_change(r)}
+    for d in decisions:
+        row = open_.get(d.message_key)
+        if row and (row["outcome"], row["reason"]) != (d.outcome, d.reason):
+            hub.update("contact", msgspec.structs.asdict(d), id=row["id"])
+
+
+def _may_change(row: Mapping[str, Any]) -> bool:
+    return row["outcome"] == "pending" or (
+        row["outcome"] == "held" and str(row["reason"]).startswith(COOL_OFF)
+    )
 
 
 def _publish(lake: Lake, hub: Hub, experiment: Experiment | None) -> None:
@@ -234,11 +313,16 @@ def _messages(
     plan: Plan,
     renderers: Mapping[str, tuple[Renderer, Renderer]],
     decisions: Iterable[Decision],
+    address: str,
 ) -> Iterable[Message]:
     names = content_attributes(plan)
-    known = {r.pop("person_id"): r for r in lake.fetch(known_attributes(names)).to_pylist()} if names else {}
-    for d in decisions:
-        if d.outcome == "sent" and d.variant and d.address:
+    sends = [d for d in decisions if d.outcome == "sent" and d.variant and d.address]
+    ids, addresses = (pa.array([getattr(d, f) for d in sends], pa.string()) for f in ("person_id", "address"))
+    lake.stage("staged_sends", pa.table({"person_id": ids, "address": addresses}), like=PEOPLE_MAP)
+    rows = lake.fetch(known_attributes(names, address)).to_pylist() if names else []
+    known = {r.pop("person_id"): r for r in rows}
+    for d in sends:
+        if d.variant and d.address:
             subject, body = (r.render(known.get(d.person_id, {})) for r in renderers[d.variant])
             yield Message(d.message_key, d.address, subject, body)
 

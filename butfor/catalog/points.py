@@ -70,6 +70,7 @@ def earn(
         )
     amount = -points if kind in ("expire", "redeem") else points
     with hub.session() as session:
+        session.lock(f"points {account_id}")
         return _post(session, account_id, amount, reference, kind, occurred_at or now, now, who)
 
 
@@ -90,6 +91,8 @@ def redeem(
     """
     _need_positive(points)
     with hub.session() as session:
+        # Two at once must not both find the balance high enough.
+        session.lock(f"points {account_id}")
         why = _against(session, account_id, points, identifier, reference)
         if why is None:
             return _post(session, account_id, -points, reference, "redeem", now, now, who)

@@ -12,12 +12,17 @@ from butfor.plan.kinds import Arm, Campaign, Experiment
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """What must be known of a person to decide: where they can be reached, and whether they asked not to be."""
+    """What must be known of a person to decide: where they can be reached, and whether they asked not to be.
+
+    ``cooling`` says that the person was merged a short while ago; ``promised`` are the offers that either part of them got.
+    """
 
     person_id: str
     address: str | None
     refused: bool = False
     bounced: bool = False
+    cooling: bool = False
+    promised: frozenset[str] = frozenset()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +38,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     message_key: str
 
 
-def decide(candidate: Candidate, campaign: Campaign, experiment: Experiment | None, salt: str) -> Decision:
+COOL_OFF = "merge cool-off"
+
+
+def decide(
+    candidate: Candidate, campaign: Campaign, experiment: Experiment | None, salt: str, cool_off_days: int = 7
+) -> Decision:
     """Decide one campaign for one person.
 
-    Who cannot be reached is suppressed before the draw, so that treated and held-out people are alike; then the
-    arm is drawn, and an arm without a variant holds the message back.
+    Who cannot be reached is suppressed, and whose merge is fresh is held, before the draw, so that treated and held-out
+    people are alike; then the arm is drawn, and an arm without a variant holds the message back.
     """
     key = hashlib.sha256(f"{campaign.id}\x1f{candidate.person_id}".encode()).hexdigest()
     for held, reason in (
@@ -49,6 +59,11 @@ def decide(candidate: Candidate, campaign: Campaign, experiment: Experiment | No
             return Decision(
                 person_id=candidate.person_id, outcome="suppressed", reason=reason, message_key=key
             )
+    if contradicts(candidate, campaign):
+        return Decision(
+            person_id=candidate.person_id, outcome="held", reason=f"{COOL_OFF} {cool_off_days} d",
+            address=candidate.address, message_key=key,
+        )  # fmt: skip
     if experiment is None:
         return _sent(candidate, next(iter(campaign.variants)), None, key)
     arm = draw_arm(salt, candidate.person_id, experiment.arms)
@@ -64,6 +79,11 @@ def decide(candidate: Candidate, campaign: Campaign, experiment: Experiment | No
             message_key=key,
         )
     return _sent(candidate, variant, arm, key)
+
+
+def contradicts(candidate: Candidate, campaign: Campaign) -> bool:
+    """Say whether a campaign promises something that a freshly merged person was not promised before (R-092)."""
+    return candidate.cooling and not set(campaign.offers) <= candidate.promised
 
 
 def _sent(candidate: Candidate, variant: str, arm: str | None, key: str) -> Decision:

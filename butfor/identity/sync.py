@@ -82,7 +82,8 @@ class _Some:
     def __init__(self, lake: Lake, accounts: Iterable[str] | None) -> None:
         self.lake, self.all = lake, accounts is None
         if accounts is not None:
-            lake.stage("staged_some", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}))
+            some = pa.table({"account_id": pa.array(sorted(accounts), pa.string())})
+            lake.stage("staged_some", some, like=PEOPLE_MAP)
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.lake.fetch(
@@ -144,7 +145,9 @@ def publish_moves(hub: Hub, lake: Lake) -> set[str]:
     with hub.session() as session:
         rows = session.rows_in("account", "account_id", moved, ["account_id", "person_id", "home"])
     lake.ensure(PEOPLE_MAP)
-    lake.stage("staged_moved", pa.table({"account_id": pa.array(sorted(moved), pa.string())}))
+    lake.stage(
+        "staged_moved", pa.table({"account_id": pa.array(sorted(moved), pa.string())}), like=PEOPLE_MAP
+    )
     old = lake.fetch(of_some(people_map(), "staged_moved"))["person_id"].to_pylist()
     inside = [r for r in sorted(rows) if r[1]]
     names = ["account_id", "person_id", "home"]

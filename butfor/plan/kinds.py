@@ -440,7 +440,10 @@ class IdentityDecision(Part, frozen=True, kw_only=True):
 
 
 class Workspace(Part, frozen=True, kw_only=True):
-    """The file ``butfor.yaml`` of a workspace."""
+    """The file ``butfor.yaml`` of a workspace.
+
+    For ``cool_off_days`` after two customers turned out to be one, an offer that neither got before is held (R-092).
+    """
 
     version: int
     name: str
@@ -450,6 +453,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     lake: str = "duckdb"
     clock: Literal["now", "data"] = "now"
     margin: Share | None = None
+    cool_off_days: Annotated[int, Meta(ge=0)] = 7
     identity: IdentityDecision | None = None
     people: dict[str, list[str]] = {}
     questions: list[str] = []

@@ -76,10 +76,15 @@ class DuckLake:
             self._run(f'DELETE FROM "{table.name}" WHERE "{key}" IN ({gone})')
             return _count(self._run(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM "_fresh"'))
 
-    def stage(self, name: str, rows: pa.Table) -> None:
-        """Put rows under a temporary name."""
+    def stage(self, name: str, rows: pa.Table, like: Table | None = None) -> None:
+        """Put rows under a temporary name, ids and times in the types that ``like`` gives them."""
+        known = like.columns if like else {}
+        columns = [
+            f'CAST("{c}" AS {SQL_TYPES[known[c]]}) AS "{c}"' if c in known else f'"{c}"'
+            for c in rows.column_names
+        ]
         self._con.register("_staged", rows)
-        self._run(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM _staged')
+        self._run(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT {", ".join(columns)} FROM _staged')
         self._con.unregister("_staged")
 
     @contextmanager

@@ -67,6 +67,7 @@ contact = Table(
     Column("outcome", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("made_at", DateTime, nullable=False),
+    Column("due_at", DateTime),
     UniqueConstraint("message_key", name="contact_message_key"),
     Index("contact_person", "person_id"),
     Index("contact_campaign", "campaign"),

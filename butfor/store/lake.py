@@ -38,8 +38,11 @@ class Lake(Protocol):
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         """Put the rows of a query in the place of those whose ``key`` is among ``keys`` (one column); return how many."""
 
-    def stage(self, name: str, rows: pa.Table) -> None:
-        """Put rows under a temporary name that queries of this process can read."""
+    def stage(self, name: str, rows: pa.Table, like: Table | None = None) -> None:
+        """Put rows under a temporary name that queries of this process can read.
+
+        Columns that ``like`` has too get its types, so that ids can be compared with ids.
+        """
 
     def workbench(self) -> AbstractContextManager[Workbench]:
         """Give a scratch DuckDB to type and check rows in, before they enter the lake."""

@@ -20,6 +20,13 @@ class Session:
     def __init__(self, connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None:
         self._connection, self._tables = connection, tables
 
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this name; SQLite has one writer at a time anyway."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(
+                sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0)))
+            )
+
     def rows_in(
         self, table: str, name: str, values: Collection[Any], columns: Sequence[str] = (), **where: Any
     ) -> list[tuple[Any, ...]]:

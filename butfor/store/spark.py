@@ -96,8 +96,8 @@ class SparkLake:
         self._switch(table.name, dict(table.columns), f"{kept} UNION ALL {fresh}")
         return self._count(table.name) - left
 
-    def stage(self, name: str, rows: pa.Table) -> None:
-        """Put rows under a temporary name; large ones go in several messages, for each has a size limit."""
+    def stage(self, name: str, rows: pa.Table, like: Table | None = None) -> None:
+        """Put rows under a temporary name (ids are text here); large ones go in several messages, for each has a size limit."""
         fields = [
             pa.field(
                 f.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(f.type) else _plain(f.type)

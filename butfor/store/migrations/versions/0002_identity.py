@@ -14,6 +14,7 @@ def upgrade() -> None:
     _judgements()
     _points()
     _consent()
+    op.add_column("contact", sa.Column("due_at", sa.DateTime))
 
 
 def _people() -> None:
