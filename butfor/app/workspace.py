@@ -112,6 +112,10 @@ class Workspace:
                 next_step=broken[0].next,
             )
 
+    def ensure_tables(self) -> None:
+        """Make every table of the lake that loading may write to."""
+        self.lake.ensure(*ingest.all_tables(self.plan))
+
     def as_of(self) -> datetime:
         """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""
         if self.plan.workspace.clock == "now":
@@ -129,7 +133,7 @@ class Workspace:
         Raises Refused when an unusual share of the people would be merged, unless ``accept_merges``.
         """
         tell = progress or (lambda step: None)
-        self.lake.ensure(*ingest.all_tables(self.plan))
+        self.ensure_tables()
         moment = as_of or self.as_of()
         with self.lake.transaction():
             tell("people")
@@ -301,7 +305,7 @@ class Workspace:
     def trait_query(self, as_of: datetime, *, joined: bool) -> Query:
         """Return the query of everybody's traits as of a time; ``joined`` where some people have several accounts."""
         plan = self.plan
-        names = [t.id for t in plan.all(Term) if t.what == "attribute"]
+        names = {t.id: t.sources for t in plan.all(Term) if t.what == "attribute"}
         return profiles.traits(
             as_of,
             tables_of(plan, "purchase"),

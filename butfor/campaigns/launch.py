@@ -22,7 +22,7 @@ from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
 from butfor.plan import Plan
-from butfor.plan.kinds import Campaign, Experiment, Variant
+from butfor.plan.kinds import Campaign, Experiment, Term, Variant
 from butfor.profiles import attributes
 from butfor.store import Hub, Lake, Query, column, named, sql
 
@@ -88,7 +88,7 @@ def _accounts(tables: list[str]) -> exp.Expression | str:
 
 
 @named("campaigns.attributes")
-def known_attributes(names: list[str], address: str) -> exp.Expression:
+def known_attributes(names: dict[str, list[str]], address: str) -> exp.Expression:
     """What may be shown in content to the staged people, from accounts that carry the very address written to.
 
     Two accounts may be one person by mistake; then the one must not read what the other told.
@@ -319,7 +319,8 @@ def _messages(
     sends = [d for d in decisions if d.outcome == "sent" and d.variant and d.address]
     ids, addresses = (pa.array([getattr(d, f) for d in sends], pa.string()) for f in ("person_id", "address"))
     lake.stage("staged_sends", pa.table({"person_id": ids, "address": addresses}), like=PEOPLE_MAP)
-    rows = lake.fetch(known_attributes(names, address)).to_pylist() if names else []
+    owners = {n: plan.get(Term, n).sources for n in names}
+    rows = lake.fetch(known_attributes(owners, address)).to_pylist() if names else []
     known = {r.pop("person_id"): r for r in rows}
     for d in sends:
         if d.variant and d.address:

@@ -59,13 +59,19 @@ def say(hub: Hub, statements: Iterable[Statement], now: datetime) -> int:
 
 def consents(hub: Hub, channel: str, addresses: Collection[str]) -> dict[str, Consent]:
     """Return what holds for each address that somebody said anything of."""
+    marks = {forgotten(a): a for a in addresses}
     with hub.session() as session:
         columns = ["address", "verdict", "stated", "occurred_at", "source"]
-        rows = session.rows_in("consent", "address", set(addresses), columns, channel=channel)
+        rows = session.rows_in("consent", "address", {*addresses, *marks}, columns, channel=channel)
     found: dict[str, list[tuple[Any, ...]]] = {}
     for address, *said in rows:
-        found.setdefault(address, []).append(tuple(said))
+        found.setdefault(marks.get(address, address), []).append(tuple(said))
     return {a: _in_force(channel, a, said) for a, said in found.items()}
+
+
+def forgotten(address: str) -> str:
+    """Return the mark that an erased address leaves behind: it recognises the address and tells it to nobody."""
+    return "erased:" + hashlib.sha256(f"butfor consent {address}".encode()).hexdigest()
 
 
 def _in_force(channel: str, address: str, said: list[tuple[Any, ...]]) -> Consent:

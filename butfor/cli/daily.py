@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from butfor.app import Ran, Started, open_workspace, start
 from butfor.charts.terminal import bars
+from butfor.cli.people import identity_diff
 from butfor.cli.show import JSON, emit, moment, progress, table, text, to_json
 from butfor.ingest import Loaded
 from butfor.ingest.propose import Question
@@ -142,14 +143,21 @@ def show_loaded(console: Console, done: Loaded, money: str) -> None:
 def run(
     ctx: typer.Context,
     as_of: str = typer.Option(None, metavar="TIME", help="compute as of a past time, such as 2026-06-30"),
+    accept_merges: bool = typer.Option(False, help="merge people even when it is an unusual share of them"),
+    dry: bool = typer.Option(
+        False, "--dry-run", help="show who would be merged and split, and change nothing"
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Rebuild people, traits and audiences from all events.
 
     Example: `butfor -C shop run`
     """
+    if dry:
+        identity_diff(ctx, as_json)
+        return
     with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
-        done = ws.run(moment(as_of), tell)
+        done = ws.run(moment(as_of), tell, accept_merges=accept_merges)
     emit(done, as_json, lambda console: _show_ran(console, done))
 
 
@@ -159,6 +167,10 @@ def _show_ran(console: Console, done: Ran) -> None:
     console.print(
         f"  {p.joined:,} accounts joined others; {p.anonymous_accounts:,} belong to nobody known; {p.shared_accounts:,} are shared devices"
     )
+    if p.merged or p.split or p.held:
+        console.print(
+            f"  since the last run {p.merged:,} people were merged and {p.split:,} split; {p.held:,} pairs wait: butfor review list"
+        )
     for term, n in p.generic_values.items():
         console.print(f"  [yellow]{n:,} values of {term}[/] are carried by too many accounts and join nobody")
     for name in done.borders_set:

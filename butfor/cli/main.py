@@ -8,6 +8,7 @@ import typer
 
 import butfor.cli.daily as daily
 import butfor.cli.nouns as nouns
+import butfor.cli.people as people
 import butfor.cli.results as results
 from butfor.cli.show import print_error
 from butfor.model import ButforError
@@ -39,6 +40,7 @@ def root(
 
 daily.register(app)
 nouns.register(app)
+people.register(app)
 results.register(app)
 
 

@@ -48,7 +48,8 @@ def _assigned(experiment: Experiment) -> exp.Select:
 def _people(experiment: Experiment) -> exp.Select:
     """Return the assigned people as they are known now, with their arm.
 
-    A person's id is the id of one of its accounts, so whoever was merged since is found through the map. Who was
+    A person's id is the id of one of its accounts, so whoever was merged since is found through the map; an id that no
+    account has (of a split, of somebody erased) stands for itself. Who was
     assigned to two arms before a merge saw both, belongs to neither, and is counted by ``contaminated``.
     """
     if experiment.assignment == "imported":
@@ -57,9 +58,9 @@ def _people(experiment: Experiment) -> exp.Select:
         return exp.select("person_id", at.as_("arm")).from_("traits").where(exp.In(this=at, expressions=arms))
     built = sql(
         """
-        SELECT p.person_id, min(s.arm) AS arm, min(s.assigned_at) AS assigned_at
-        FROM assignment AS s JOIN people_map AS p ON p.account_id = s.person_id
-        WHERE s.experiment = :experiment GROUP BY p.person_id HAVING min(s.arm) = max(s.arm)
+        SELECT coalesce(p.person_id, s.person_id) AS person_id, min(s.arm) AS arm, min(s.assigned_at) AS assigned_at
+        FROM assignment AS s LEFT JOIN people_map AS p ON p.account_id = s.person_id
+        WHERE s.experiment = :experiment GROUP BY coalesce(p.person_id, s.person_id) HAVING min(s.arm) = max(s.arm)
         """,
         experiment=experiment.id,
     )
@@ -73,8 +74,9 @@ def contaminated(experiment: str) -> exp.Expression:
     return sql(
         """
         SELECT count(*) AS people FROM (
-          SELECT p.person_id FROM assignment AS s JOIN people_map AS p ON p.account_id = s.person_id
-          WHERE s.experiment = :experiment GROUP BY p.person_id HAVING min(s.arm) <> max(s.arm)) AS t
+          SELECT coalesce(p.person_id, s.person_id) AS person_id
+          FROM assignment AS s LEFT JOIN people_map AS p ON p.account_id = s.person_id
+          WHERE s.experiment = :experiment GROUP BY coalesce(p.person_id, s.person_id) HAVING min(s.arm) <> max(s.arm)) AS t
         """,
         experiment=experiment,
     )

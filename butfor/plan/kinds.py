@@ -171,7 +171,11 @@ class Identity(Part, frozen=True, kw_only=True):
 
 
 class Term(Definition, tag="term", frozen=True, kw_only=True):
-    """A word of the plan: the marketer's name, the system's name, and what it really means (R-189)."""
+    """A word of the plan: the marketer's name, the system's name, and what it really means (R-189).
+
+    ``sources`` own an attribute, best first: their value survives in the golden record whatever others deliver (R-085);
+    without owners the newest value does.
+    """
 
     what: Literal["event", "attribute", "trait", "identifier"]
     label: str
@@ -190,6 +194,7 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
     logic: list[LogicCase] = []
     why: str = ""
     identity: Identity | None = None
+    sources: list[str] = []
 
 
 # --- metric and goal -----------------------------------------------------------------------------
@@ -442,7 +447,7 @@ class IdentityDecision(Part, frozen=True, kw_only=True):
 class Workspace(Part, frozen=True, kw_only=True):
     """The file ``butfor.yaml`` of a workspace.
 
-    For ``cool_off_days`` after two customers turned out to be one, an offer that neither got before is held (R-092).
+    Receipts of people who were erased are kept apart for ``keep_receipts_years``, as tax law wants. For ``cool_off_days`` after two customers turned out to be one, an offer that neither got before is held (R-092).
     """
 
     version: int
@@ -454,6 +459,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     clock: Literal["now", "data"] = "now"
     margin: Share | None = None
     cool_off_days: Annotated[int, Meta(ge=0)] = 7
+    keep_receipts_years: Positive = 10
     identity: IdentityDecision | None = None
     people: dict[str, list[str]] = {}
     questions: list[str] = []

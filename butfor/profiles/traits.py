@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Term
-from butfor.store import Logical, Query, Table, column, named, sql
+from butfor.store import Logical, Query, Table, column, literal, named, sql
 
 BASE: dict[str, Logical] = {
     "person_id": "uuid", "orders": "integer", "spend": "money", "last_order_at": "timestamp", "recency_days": "integer",
@@ -52,7 +52,7 @@ def traits(
     purchases: Sequence[str],
     refunds: Sequence[str],
     optional: Sequence[str],
-    attributes_: Sequence[str],
+    attributes_: Mapping[str, Sequence[str]],
     scores: Mapping[str, exp.Expression],
     computed: Mapping[str, exp.Expression],
     joined: bool = True,
@@ -154,21 +154,24 @@ def _all(tables: Sequence[str]) -> exp.Expression | str:
     return sql(" UNION ALL ".join(parts) or nothing)
 
 
-def _with_attributes(base: exp.Select, names: Sequence[str]) -> exp.Select:
+def _with_attributes(base: exp.Select, names: Mapping[str, Sequence[str]]) -> exp.Select:
     wide = exp.select("b.*", *[column(n, "a") for n in names]).from_(base.subquery("b"))
     return wide.join(attributes(names).subquery("a"), on="a.person_id = b.person_id", join_type="left")
 
 
-def attributes(names: Sequence[str]) -> exp.Select:
-    """The newest known value of each attribute per person; between equal times the larger row id decides."""
+def attributes(names: Mapping[str, Sequence[str]]) -> exp.Select:
+    """The surviving value of each attribute per person: of the first of its owning sources, else the newest.
+
+    ``names`` gives the sources that own an attribute, best first; between equal times the larger row id decides.
+    """
     picked = [
         exp.ArgMax(
             this=column(n, "a"),
             expression=exp.Case().when(
-                exp.not_(exp.Is(this=column(n, "a"), expression=exp.null())), column("rank_key", "a")
+                exp.not_(exp.Is(this=column(n, "a"), expression=exp.null())), _rank(owners)
             ),
         ).as_(n, quoted=True)
-        for n in names
+        for n, owners in names.items()
     ]
     base = sql(
         """
@@ -184,6 +187,18 @@ def attributes(names: Sequence[str]) -> exp.Select:
     )
     assert isinstance(base, exp.Select)
     return base.select(*picked)
+
+
+def _rank(owners: Sequence[str]) -> exp.Expression:
+    newest: exp.Expression = column("rank_key", "a")
+    if not owners:
+        return newest
+    place = exp.Case()
+    for i, source in enumerate(owners):
+        place = place.when(
+            exp.EQ(this=column("source", "a"), expression=literal(source)), literal(f"{900 - i:03d}")
+        )
+    return exp.Concat(expressions=[place.else_(literal("000")), newest])
 
 
 @named("profiles.newest_event")

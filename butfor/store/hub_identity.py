@@ -146,4 +146,15 @@ consent = Table(
     Index("consent_account", "account_id"),
 )
 
-TABLES = [account, moved, identifier, judgement, review, person_change, points, refusal, consent]
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("made_at", DateTime, nullable=False),
+    Column("who", String(120), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("pseudonym", String(36), nullable=False),
+    Column("proof", Text, nullable=False),
+)
+
+TABLES = [account, moved, identifier, judgement, review, person_change, points, refusal, consent, erasure]

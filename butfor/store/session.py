@@ -90,6 +90,12 @@ class Session:
         given = [{"old_key": r[key], **{f"new_{c}": r[c] for c in values}} for r in rows]
         self._connection.execute(query, given)
 
+    def update(self, table: str, values: Mapping[str, Any], **where: Any) -> int:
+        """Set values of the rows where columns equal; return how many there are."""
+        target = self._tables[table]
+        query = target.update().where(*[target.c[c] == v for c, v in where.items()]).values(**values)
+        return int(self._connection.execute(query).rowcount)
+
     def drop_in(self, table: str, name: str, values: Collection[Any]) -> int:
         """Delete the rows whose ``name`` is one of ``values``; return how many."""
         target = self._tables[table]

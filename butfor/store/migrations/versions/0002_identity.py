@@ -131,3 +131,12 @@ def _consent() -> None:
     )
     op.create_index("consent_address", "consent", ["channel", "address"])
     op.create_index("consent_account", "consent", ["account_id"])
+    op.create_table(
+        "erasure",
+        sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
+        sa.Column("made_at", sa.DateTime, nullable=False),
+        sa.Column("who", sa.String(120), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("pseudonym", sa.String(36), nullable=False),
+        sa.Column("proof", sa.Text, nullable=False),
+    )
