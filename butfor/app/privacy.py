@@ -48,8 +48,10 @@ def export_person(ws: Workspace, name: str, path: Path) -> Customer:
     return found
 
 
-def erase_person(ws: Workspace, name: str, why: str, who: str | None = None) -> Erased:
-    """Erase a person from lake, hub and outboxes. Receipts stay under a new name that leads back to nobody.
+def erase_person(
+    ws: Workspace, name: str, why: str, who: str | None = None, pseudonym: str | None = None
+) -> Erased:
+    """Erase a person from lake, hub and outboxes. Receipts stay under a new, random id that leads back to nobody.
 
     What law wants kept with its name goes to a file apart that nothing reads. Raises BadInput without a reason.
     """
@@ -64,7 +66,7 @@ def erase_person(ws: Workspace, name: str, why: str, who: str | None = None) -> 
     accounts = [a.account_id for a in known.accounts]
     people = sorted(former_ids(ws, known.person_id, accounts))
     values = sorted({i.value for i in known.identifiers} | {a.account_key for a in known.accounts})
-    pseudonym = str(uuid.uuid4())
+    pseudonym = pseudonym or str(uuid.uuid4())
     apart = _keep_apart(ws, known, pseudonym)
     kept = {t.id: 0 for t in _events(ws) if t.role in KEPT}
     removed = _from_lake(ws, accounts, people, values, pseudonym, kept)

@@ -47,7 +47,7 @@ def of_some(whole: Query, among: str) -> exp.Expression:
     """The rows of a query whose account is in a staged table of accounts."""
     picked = exp.select("*").from_(whole.expression.copy().subquery("w"))  # type: ignore[attr-defined]
     inside = sql("SELECT account_id FROM _among", {"_among": among})
-    return picked.where(column("account_id", "w").isin(query=inside)).order_by(column("account_id", "w"))
+    return picked.where(column("account_id", "w").isin(query=inside))
 
 
 @named("identity.moved_accounts")
@@ -180,15 +180,6 @@ def mirror(hub: Hub, rows: pa.Table) -> int:
     with hub.session() as session:
         session.change("account", "account_id", changed)
     return len(changed)
-
-
-@named("identity.people_of_accounts")
-def people_of_accounts(among: str) -> exp.Expression:
-    """The people of the accounts in a staged table."""
-    return sql(
-        "SELECT DISTINCT person_id FROM people_map WHERE account_id IN (SELECT account_id FROM _among) ORDER BY person_id",
-        {"_among": among},
-    )
 
 
 @named("identity.map_of_people")

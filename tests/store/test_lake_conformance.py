@@ -18,10 +18,13 @@ from engines import SPARK, new_lake_url
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
+from butfor.app.customer import customer, find_people
+from butfor.app.people import judge_pair, open_live, touch
+from butfor.app.privacy import erase_person
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
-from butfor.plan import load_workspace_file, save_definition, save_workspace_file
-from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Quantity, Rule
+from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
+from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Property, Quantity, Rule, Term
 from butfor.simulate import Shop, ShopSettings, simulate_shop
 from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
 
@@ -160,6 +163,11 @@ class Recorder:
         self.seen.append((query.name, normal(self._lake.fetch(query), query.ordered)))
         return self._lake.insert(name, query)
 
+    def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
+        for each in (keys, query):
+            self.seen.append((each.name, normal(self._lake.fetch(each), each.ordered)))
+        return self._lake.replace(table, key, keys, query)
+
     def rebuild(self, table: Table, query: Query) -> int:
         done = self._lake.rebuild(table, query)
         content = Query("content", store.select(table.name, list(table.columns)))
@@ -221,11 +229,24 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
+        people_and_privacy(ws)
     return seen + more + last
 
 
+def people_and_privacy(ws: Workspace) -> None:
+    """Merge two people, look at one, follow a live observation, and erase one."""
+    open_live(ws)
+    people = {r["person_id"]: r["account_id"] for r in ws.hub.rows("account") if r["person_id"]}
+    one, other, third = (people[p] for p in sorted(people)[:3])
+    judge_pair(ws, one, other, "same", "a test")
+    customer(ws, one)
+    find_people(ws, "nobody@nowhere")
+    touch(ws, [one, third])
+    erase_person(ws, third, "a test", pseudonym=ID)
+
+
 def extra_definitions() -> list[Any]:
-    """A ratio metric and a policy in the campaign's test, so that their queries run too."""
+    """A ratio metric, a policy in the campaign's test and an event with products, so that their queries run too."""
     basket = Metric(
         id="basket", label="Value of a purchase", means="Net spend over purchases.", take="ratio", unit="money",
         numerator=Quantity(event="order_completed", property="total", less="order_refunded"),
@@ -237,7 +258,9 @@ def extra_definitions() -> list[Any]:
         cases=[PolicyCase(when=Rule(trait="orders", at_least=3), arm="personal"), PolicyCase(arm="generic")],
     )  # fmt: skip
     metrics = [*test.metrics, "basket"]
-    return [basket, msgspec.structs.replace(test, metrics=metrics, policies={"regulars": policy})]
+    added = next(d for d in retail_plan() if d.id == "product_added" and isinstance(d, Term))
+    listed = msgspec.structs.replace(added, products={"product_id": Property(type="text")})
+    return [listed, basket, msgspec.structs.replace(test, metrics=metrics, policies={"regulars": policy})]
 
 
 @contextmanager
