@@ -17,35 +17,35 @@ def follow(session: Session, rules: Rules, moves: Moves, devices: Mapping[Value,
     columns = ["account_id", "term", "val"]
     mine = session.rows_in("identifier", "account_id", moved, columns)
     asked = set(devices) | {(t, v) for _, t, v in mine if t in rules.following}
-    carriers = {d: _carriers(session, rules, d, devices.get(d, 0)) for d in sorted(asked)}
+    carriers = _carriers(session, rules, {d: devices.get(d, 0) for d in asked})
     everyone = {a for c in carriers.values() for a in c}
-    followers = {a for a in everyone if a not in _named(session, rules, everyone)}
+    followers = everyone - _named(session, rules, everyone) if everyone else set()
     if not followers:
         return
     theirs = session.rows_in("identifier", "account_id", followers, columns)
     further = {(t, v) for _, t, v in theirs if t in rules.following}
-    carriers |= {d: _carriers(session, rules, d) for d in sorted(further - asked)}
+    carriers |= _carriers(session, rules, dict.fromkeys(further - asked, 0))
     owners = _owners(session, rules, moves, carriers)
     before = dict(session.rows_in("account", "account_id", followers, ["account_id", "person_id"]))
     for account in followers:
         having = [(t, v) for a, t, v in theirs if a == account and t in rules.following]
-        who = set().union(*(owners[d] for d in having)) if having else set()
+        who = set().union(*(owners[d] for d in having if d in owners)) if having else set()
         moves.before[account], moves.home[account] = before.get(account), None
         moves.after[account] = next(iter(who)) if len(who) == 1 else None
 
 
-def _carriers(session: Session, rules: Rules, device: Value, new: int = 0) -> set[str]:
-    """Return the accounts that carry a device; of a kiosk those who did when it became one."""
-    most = rules.following[device[0]].max_accounts + new + 1
-    if rules.blocks(*device):
-        return set()
-    return {a for (a,) in session.some("identifier", ["account_id"], most, term=device[0], val=device[1])}
+def _carriers(session: Session, rules: Rules, devices: Mapping[Value, int]) -> dict[Value, set[str]]:
+    """Return the accounts that carry each device; of a kiosk those who did when it became one."""
+    asked = {d: n for d, n in devices.items() if not rules.blocks(*d)}
+    most = max((rules.following[t].max_accounts + n + 1 for (t, _), n in asked.items()), default=0)
+    found = session.gathered("identifier", ["term", "val"], list(asked), "account_id", most)
+    return {(t, v): set(accounts) for (t, v), accounts in found.items()}
 
 
 def _named(session: Session, rules: Rules, accounts: set[str]) -> set[str]:
     """Return the accounts that carry an identifier which tells people apart."""
-    rows = session.rows_in("identifier", "account_id", accounts, ["account_id", "term"])
-    return {a for a, t in rows if t in rules.ranked}
+    keys = [(a, t) for a in accounts for t in rules.ranked]
+    return {a for (a,) in session.rows_at("identifier", ["account_id", "term"], keys, ["account_id"])}
 
 
 def _owners(

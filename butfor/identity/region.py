@@ -21,18 +21,21 @@ class Region:
         self.terms: dict[str, set[str]] = {}
         self._asked: set[Value] = set()
         self.said = Said()
+        about = [*rules.terms, *rules.attributes, NAME]
+        self._read = [t for t in dict.fromkeys(about) if t not in rules.following]
 
     def grow(self, accounts: Iterable[str], new: Mapping[Value, int] | None = None) -> None:
         """Add accounts and all that is connected to them; ``new`` says how many accounts just showed a value."""
-        frontier = set(accounts)
-        for value, n in sorted((new or {}).items()):
-            # A value that has just become generic joined its accounts until now: they are judged again.
-            frontier |= self._carriers(value, n)
+        # A value that has just become generic joined its accounts until now: they are judged again.
+        frontier = set(accounts) | self._carriers(new or {})
+        judged = not self._session.empty("judgement")
         while frontier:
             self._load(frontier)
-            beyond = {a for f in frontier for v in self.facts[f] for a in self._carriers(v)}
-            self.said, partners = said_of(self._session, [*self.facts])
-            frontier = (beyond | self._there(partners - set(self.facts))) - set(self.facts)
+            beyond = self._carriers({v: 0 for f in frontier for v in self.facts[f]})
+            if judged:
+                self.said, partners = said_of(self._session, [*self.facts])
+                beyond |= self._there(partners - set(self.facts))
+            frontier = beyond - set(self.facts)
 
     def _there(self, accounts: set[str]) -> set[str]:
         """Leave out accounts that were judged before anything was seen of them."""
@@ -40,10 +43,9 @@ class Region:
 
     def leaves(self) -> list[Leaf]:
         """Return the accounts with what they carry and the points they ever earned."""
+        judged = len(self.facts) > 1 and not self._session.empty("points")
         stakes = (
-            self._session.sums("points", "account_id", "amount", self.facts, gains=True)
-            if len(self.facts) > 1
-            else {}
+            self._session.sums("points", "account_id", "amount", self.facts, gains=True) if judged else {}
         )
         return [Leaf(a, held, stakes.get(a, 0)) for a, held in sorted(self.facts.items())]
 
@@ -63,31 +65,42 @@ class Region:
     def _load(self, accounts: set[str]) -> None:
         self.facts |= {a: {} for a in accounts}
         self.terms |= {a: set() for a in accounts}
-        rules, columns = self._rules, ["account_id", "term", "val", "first_seen", "verified_at"]
-        about = [*rules.attributes, NAME]
-        for term in dict.fromkeys([*rules.terms, *about]):
-            if term in rules.following:
-                continue
-            rows = self._session.rows_in("identifier", "account_id", accounts, columns, term=term)
-            for account, _, val, first, sure in rows:
-                if term not in about:
-                    self.terms[account].add(term)
-                if not rules.blocks(term, val):
-                    self.facts[account][term, val] = Seen(sure is not None, first)
-        for account in accounts:
-            if not self.terms[account] & set(rules.ranked):
-                found = self._session.some("identifier", ["term"], 50, account_id=account)
-                self.terms[account] |= {t for (t,) in found if t not in about}
+        rules, about = self._rules, [*self._rules.attributes, NAME]
+        keys = [(a, t) for a in accounts for t in self._read]
+        columns = ["account_id", "term", "val", "first_seen", "verified_at"]
+        for account, term, val, first, sure in self._session.rows_at(
+            "identifier", ["account_id", "term"], keys, columns
+        ):
+            if term not in about:
+                self.terms[account].add(term)
+            if not rules.blocks(term, val):
+                self.facts[account][term, val] = Seen(sure is not None, first)
+        nameless = [(a,) for a in accounts if not self.terms[a] & set(rules.ranked)]
+        for (account,), terms in self._session.gathered(
+            "identifier", ["account_id"], nameless, "term", 50
+        ).items():
+            self.terms[account] |= set(terms) - set(about)
 
-    def _carriers(self, value: Value, new: int = 0) -> set[str]:
-        """Return the accounts that carry a linking value; of a generic one those who did when it became so, else nobody."""
-        rule = self._rules.linking.get(value[0])
-        if rule is None or value in self._asked or self._rules.blocks(*value):
-            return set()
-        self._asked.add(value)
-        most = rule.max_accounts + new + 1
-        found = self._session.some("identifier", ["account_id"], most, term=value[0], val=value[1])
-        if len(found) > rule.max_accounts:
-            self.generic.add(value)
-            return {a for (a,) in found} if len(found) < most else set()
-        return {a for (a,) in found}
+    def _carriers(self, values: Mapping[Value, int]) -> set[str]:
+        """Return the accounts that carry linking values; of a generic one those who did when it became so, else nobody.
+
+        ``values`` says of each value how many accounts have just shown it.
+        """
+        rules = self._rules
+        asked = {
+            v: n
+            for v, n in values.items()
+            if v[0] in rules.linking and v not in self._asked and not rules.blocks(*v)
+        }
+        self._asked |= set(asked)
+        most = max((rules.linking[t].max_accounts + n + 1 for (t, _), n in asked.items()), default=0)
+        out: set[str] = set()
+        for (term, val), found in self._session.gathered(
+            "identifier", ["term", "val"], list(asked), "account_id", most
+        ).items():
+            limit = rules.linking[term].max_accounts
+            if len(found) > limit:
+                self.generic.add((term, val))
+            if len(found) <= limit + asked[term, val]:
+                out |= set(found)
+        return out

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,6 +22,7 @@ class Session:
 
     def __init__(self, connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None:
         self._connection, self._tables = connection, tables
+        self._texts = _texts(connection.dialect.name)
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name; SQLite has one writer at a time anyway."""
@@ -31,25 +35,48 @@ class Session:
         self, table: str, name: str, values: Collection[Any], columns: Sequence[str] = (), **where: Any
     ) -> list[tuple[Any, ...]]:
         """Return the named columns (default: all) of the rows whose ``name`` is one of ``values``."""
-        target = self._tables[table]
-        wanted = sa.select(*[target.c[c] for c in columns or [c.name for c in target.columns]])
-        query = wanted.where(*[target.c[c] == v for c, v in where.items()])
-        out: list[tuple[Any, ...]] = []
-        for part in _steps(sorted(values)):
-            out += [tuple(r) for r in self._connection.execute(query.where(target.c[name].in_(part)))]
-        return out
+        if not values:
+            return []
+        wanted = columns or [c.name for c in self._tables[table].columns]
+        keys = [(v, *where.values()) for v in sorted(values)]
+        return self.rows_at(table, [name, *where], keys, wanted)
 
     def rows_at(
         self, table: str, names: Sequence[str], keys: Collection[tuple[Any, ...]], columns: Sequence[str]
     ) -> list[tuple[Any, ...]]:
         """Return columns of the rows whose ``names`` together equal one of ``keys``."""
+        if not keys:
+            return []
         target = self._tables[table]
-        query = sa.select(*[target.c[c] for c in columns])
-        together = sa.tuple_(*[target.c[n] for n in names])
-        out: list[tuple[Any, ...]] = []
-        for part in _steps(sorted(keys)):
-            out += [tuple(r) for r in self._connection.execute(query.where(together.in_(part)))]
+        found = self._run(self._texts.at(table, tuple(names), tuple(columns)), keys)
+        times = [i for i, c in enumerate(columns) if isinstance(target.c[c].type, sa.DateTime)]
+        return _with_times(found, times) if self._texts.engine == "sqlite" and times else found
+
+    def gathered(
+        self, table: str, names: Sequence[str], keys: Collection[tuple[Any, ...]], column: str, most: int
+    ) -> dict[tuple[Any, ...], list[Any]]:
+        """Return for each key the values of a column in the rows at it, at most ``most`` of them."""
+        if not keys:
+            return {}
+        found = self._run(self._texts.gathered(table, tuple(names), column, most), keys)
+        out: dict[tuple[Any, ...], list[Any]] = {}
+        for *key, values in found:
+            listed = msgspec.json.decode(values) if isinstance(values, str) else values
+            out[tuple(key)] = listed or []
         return out
+
+    def empty(self, table: str) -> bool:
+        """Say whether a table has no row."""
+        return not self.some(table, [self._tables[table].primary_key.columns.keys()[0]], 1)
+
+    def _run(self, text: str, keys: Collection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        # SQLAlchemy's own way to send a list of keys costs more than SQLite takes to answer.
+        cursor = self._connection.connection.cursor()
+        try:
+            cursor.execute(text, (msgspec.json.encode(sorted(keys)).decode(),))
+            return [tuple(r) for r in cursor.fetchall()]
+        finally:
+            cursor.close()
 
     def some(self, table: str, columns: Sequence[str], most: int, **where: Any) -> list[tuple[Any, ...]]:
         """Return columns of at most ``most`` rows where columns equal, in the order of the primary key."""
@@ -116,6 +143,48 @@ class Session:
         for part in _steps(sorted(keys)):
             out |= {k: int(n) for k, n in self._connection.execute(query.where(target.c[key].in_(part)))}
         return out
+
+
+class _Texts:
+    """SQL that finds rows by a list of keys, given as one JSON text."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+
+    @lru_cache  # noqa: B019 - there are two of these objects, for ever
+    def at(self, table: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
+        """Return columns of the rows at the keys."""
+        same = " AND ".join(f'i."{n}" = {self._part(i)}' for i, n in enumerate(names))
+        wanted = ", ".join(f'i."{c}"' for c in columns)
+        # CROSS JOIN keeps SQLite from walking the table instead of the keys.
+        return f'SELECT {wanted} FROM {self._keys()} AS k CROSS JOIN "{table}" AS i WHERE {same}'
+
+    @lru_cache  # noqa: B019
+    def gathered(self, table: str, names: tuple[str, ...], column: str, most: int) -> str:
+        """Return each key with a JSON list of the values of a column at it."""
+        same = " AND ".join(f'i."{n}" = {self._part(i)}' for i, n in enumerate(names))
+        parts = ", ".join(self._part(i) for i in range(len(names)))
+        as_list = "json_group_array" if self.engine == "sqlite" else "json_agg"
+        inner = f'SELECT i."{column}" AS c FROM "{table}" AS i WHERE {same} LIMIT {most:d}'
+        return f"SELECT {parts}, (SELECT {as_list}(x.c) FROM ({inner}) AS x) FROM {self._keys()} AS k"
+
+    def _keys(self) -> str:
+        return "json_each(?)" if self.engine == "sqlite" else "jsonb_array_elements(CAST(%s AS jsonb))"
+
+    def _part(self, i: int) -> str:
+        return f"json_extract(k.value, '$[{i}]')" if self.engine == "sqlite" else f"(k.value ->> {i})"
+
+
+@lru_cache
+def _texts(engine: str) -> _Texts:
+    return _Texts(engine)
+
+
+def _with_times(rows: list[tuple[Any, ...]], times: list[int]) -> list[tuple[Any, ...]]:
+    """Read the times that SQLite keeps as text."""
+    return [
+        tuple(datetime.fromisoformat(v) if i in times and v else v for i, v in enumerate(row)) for row in rows
+    ]
 
 
 def insert_once(target: sa.Table, engine: str) -> Any:
