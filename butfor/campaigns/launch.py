@@ -15,9 +15,10 @@ from sqlglot import exp
 from butfor.campaigns.cooling import fresh_merges, promised
 from butfor.campaigns.gate import check_unchanged, goal_experiment, pass_gate
 from butfor.campaigns.render import Renderer, content_attributes
+from butfor.campaigns.standing import may_change, standing, waiting
 from butfor.channels import Message, channel
 from butfor.channels.consent import WITHDRAWN, consents
-from butfor.decide import COOL_OFF, Candidate, Decision, decide
+from butfor.decide import Candidate, Decision, decide
 from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
@@ -87,6 +88,17 @@ def _accounts(tables: list[str]) -> exp.Expression | str:
     return sql("SELECT account_id FROM account WHERE false")
 
 
+@named("campaigns.known_as")
+def known_as() -> exp.Expression:
+    """The people whom the staged ids belong to now, where it is another id than then."""
+    return sql(
+        """
+        SELECT s.person_id AS was, p.person_id AS now_is FROM staged_then AS s
+        JOIN people_map AS p ON p.account_id = s.person_id WHERE p.person_id <> s.person_id ORDER BY s.person_id
+        """
+    )
+
+
 @named("campaigns.attributes")
 def known_attributes(names: dict[str, list[str]], address: str) -> exp.Expression:
     """What may be shown in content to the staged people, from accounts that carry the very address written to.
@@ -131,7 +143,8 @@ def launch(
     renderers = {name: _renderer(plan, variant) for name, variant in campaign.variants.items()}
     sender = channel(campaign.channel, folder, campaign.id)
     fresh = _decisions(hub, lake, plan, campaign, experiment, as_of)
-    decisions = _standing(hub, campaign, fresh, as_of)
+    earlier = hub.rows("contact", campaign=campaign.id)
+    decisions = standing(earlier, _known_as(lake, {r["person_id"] for r in earlier}), fresh, as_of)
     if send_at and send_at > as_of:
         decisions = [waiting(d) for d in decisions]
     run = _summary(campaign, experiment, decisions, as_of)
@@ -148,9 +161,9 @@ def launch(
     return msgspec.structs.replace(run, repeated=len(decisions) - new, outbox=receipt.where)
 
 
-def waiting(decision: Decision) -> Decision:
-    """Return a message to be sent as one that waits for its time."""
-    return msgspec.structs.replace(decision, outcome="pending") if decision.outcome == "sent" else decision
+def _known_as(lake: Lake, ids: set[str]) -> dict[str, str]:
+    lake.stage("staged_then", pa.table({"person_id": pa.array(sorted(ids), pa.string())}), like=PEOPLE_MAP)
+    return {r["was"]: r["now_is"] for r in lake.fetch(known_as()).to_pylist()}
 
 
 def _decisions(
@@ -176,26 +189,6 @@ def _decisions(
         who = Candidate(person, address, refused, bool(r["bounced"]), person in merged, before)
         out.append(decide(who, campaign, experiment, salt, days))
     return out
-
-
-def _standing(hub: Hub, campaign: Campaign, fresh: list[Decision], as_of: datetime) -> list[Decision]:
-    """Return what stands for each person: the decision in the ledger, else the fresh one.
-
-    A person whom an earlier run suppressed stays so: the ledger would show a message as never sent. Who was held by a
-    cool-off is decided anew, and what waited for its time is sent when it has come.
-    """
-    earlier = {
-        row["person_id"]: row
-        for row in hub.rows("contact", campaign=campaign.id)
-        if not (row["outcome"] == "held" and row["reason"].startswith(COOL_OFF))
-    }
-    return [_stands(earlier[d.person_id], as_of) if d.person_id in earlier else d for d in fresh]
-
-
-def _stands(row: Mapping[str, Any], as_of: datetime) -> Decision:
-    found = Decision(**{f: row[f] for f in Decision.__struct_fields__})
-    due = row["outcome"] == "pending" and row["due_at"] and row["due_at"] <= as_of
-    return msgspec.structs.replace(found, outcome="sent") if due else found
 
 
 def _summary(
@@ -256,17 +249,11 @@ def _record(
 
 def _renew(hub: Hub, campaign: Campaign, decisions: list[Decision]) -> None:
     """Write down what became of contacts that waited, or that a cool-off held."""
-    open_ = {r["message_key"]: r for r in hub.rows("contact", campaign=campaign.id) if _may_change(r)}
+    open_ = {r["message_key"]: r for r in hub.rows("contact", campaign=campaign.id) if may_change(r)}
     for d in decisions:
         row = open_.get(d.message_key)
         if row and (row["outcome"], row["reason"]) != (d.outcome, d.reason):
             hub.update("contact", msgspec.structs.asdict(d), id=row["id"])
-
-
-def _may_change(row: Mapping[str, Any]) -> bool:
-    return row["outcome"] == "pending" or (
-        row["outcome"] == "held" and str(row["reason"]).startswith(COOL_OFF)
-    )
 
 
 def _publish(lake: Lake, hub: Hub, experiment: Experiment | None) -> None:
