@@ -1,12 +1,13 @@
 """The only door to a database: the hub (exact, now) and the lake (everything, in sets)."""
 
 from butfor.store.hub import Hub, read_sql_table
+from butfor.store.inbox import Inbox, Kept, Request
 from butfor.store.lake import Lake, open_lake
 from butfor.store.query import REGISTRY, Query, column, literal, named, select, sql
 from butfor.store.tables import Logical, Table
 from butfor.store.workbench import ROW, Workbench
 
 __all__ = [
-    "REGISTRY", "ROW", "Hub", "Lake", "Logical", "Query", "Table", "Workbench", "column", "literal", "named", "open_lake",
+    "REGISTRY", "ROW", "Hub", "Inbox", "Kept", "Lake", "Logical", "Query", "Request", "Table", "Workbench", "column", "literal", "named", "open_lake",
     "read_sql_table", "select", "sql",
 ]  # fmt: skip
