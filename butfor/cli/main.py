@@ -7,6 +7,7 @@ import sys
 import typer
 
 import butfor.cli.daily as daily
+import butfor.cli.live as live
 import butfor.cli.nouns as nouns
 import butfor.cli.results as results
 from butfor.cli.show import print_error
@@ -40,6 +41,7 @@ def root(
 daily.register(app)
 nouns.register(app)
 results.register(app)
+live.register(app)
 
 
 def main() -> None:
