@@ -19,8 +19,9 @@ write_key = Table(
     Column("revoked_at", DateTime),
 )
 
-# One row per accepted request, as it came. ``skip`` lists the positions of events that had come before. Numbers are
-# never used twice, so that a position that was passed stays passed after rows were removed.
+# One row per accepted request, as it came. ``skip`` lists the positions of events that had come before, ``keys`` are
+# those that are not in ``message`` yet (SQLite). Numbers are never used twice, so that a position that was passed stays
+# passed after rows were removed.
 inbox = Table(
     "inbox",
     metadata,
@@ -30,6 +31,7 @@ inbox = Table(
     Column("received_at", DateTime, nullable=False),
     Column("events", Integer, nullable=False),
     Column("skip", Text),
+    Column("keys", LargeBinary),
     Column("body", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )

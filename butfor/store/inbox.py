@@ -1,12 +1,11 @@
 """The hub's inbox: requests are kept as they came, and each message id once for ever, in one durable transaction.
 
-Appending a group of requests costs three statements and one sync of the disk, however many events they hold.
+Appending a group of requests costs a few statements and one sync of the disk, however many events they hold.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -38,14 +37,18 @@ class Kept(msgspec.Struct, frozen=True):
     skip: frozenset[int]
 
 
+# Given the keys that are known already, the rows to keep.
+Rows = Callable[[set[bytes]], list[tuple[Any, ...]]]
+
+
 class Engine(Protocol):
     """What a database does for the inbox."""
 
-    def append(self, keys: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> bool:
-        """Keep keys and rows if all keys are new, else nothing; say which it was."""
+    def append(self, keys: Sequence[bytes], rows: Rows) -> int:
+        """Look up keys, keep the new ones and the rows, all in one durable transaction; return the rows' events."""
 
-    def known(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return the keys that are there already."""
+    def merge(self, upto: int) -> None:
+        """Move the keys of requests up to a number to where they stay for ever, if they are not there yet."""
 
     def query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query whose values stand at question marks."""
@@ -58,12 +61,11 @@ class Engine(Protocol):
 
 
 class Inbox:
-    """Appends by one thread at a time, and is read by another; a second process would wait its turn."""
+    """Appended to by one thread and drained by another; other processes may do so too and wait their turn."""
 
     def __init__(self, hub: Hub) -> None:
         make = SqliteInbox if hub.engine == "sqlite" else PostgresInbox
         self._engine: Engine = make(hub.connections)
-        self._writing = threading.Lock()
 
     def append(self, requests: Sequence[Request]) -> int:
         """Keep requests durably, leaving out events whose key is known; return how many events are new.
@@ -71,27 +73,7 @@ class Inbox:
         Raises StoreError when the disk or the database refuses; then nothing of the group is kept.
         """
         keys = [k for r in requests for k in r.keys if k]
-        with self._writing:
-            if self._engine.append(keys, [_row(r, None) for r in requests]):
-                return sum(len(r.keys) for r in requests)
-            return self._append_new(requests, keys)
-
-    def _append_new(self, requests: Sequence[Request], keys: Sequence[bytes]) -> int:
-        while True:
-            seen, fresh, rows = self._engine.known(keys), list[bytes](), list[tuple[Any, ...]]()
-            for r in requests:
-                skip = []
-                for i, key in enumerate(r.keys):
-                    if key in seen:
-                        skip.append(i)
-                    elif key:
-                        seen.add(key)
-                        fresh.append(key)
-                if len(skip) < len(r.keys):
-                    rows.append(_row(r, skip))
-            # Another process may have taken one of them since they were looked up.
-            if self._engine.append(fresh, rows):
-                return sum(row[3] for row in rows)
+        return self._engine.append(keys, lambda known: _rows(requests, keys, known))
 
     def take(self, after: int, upto: int) -> list[Kept]:
         """Return the requests behind ``after`` and not behind ``upto``, oldest first."""
@@ -126,14 +108,13 @@ class Inbox:
             "INSERT INTO drain_position (name, seq, upto) VALUES (?, ?, ?) "
             "ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, upto = excluded.upto"
         )
-        with self._writing:
-            self._engine.write((text, (name, after, upto)))
+        self._engine.write((text, (name, after, upto)))
 
     def done(self, name: str, upto: int) -> None:
         """Note that a reader has done its work on these requests, and remove them; their message ids stay."""
+        self._engine.merge(upto)
         moved = ("UPDATE drain_position SET seq = ?, upto = ? WHERE name = ?", (upto, upto, name))
-        with self._writing:
-            self._engine.write(moved, ("DELETE FROM inbox WHERE seq <= ?", (upto,)))
+        self._engine.write(moved, ("DELETE FROM inbox WHERE seq <= ?", (upto,)))
 
     def waiting(self) -> tuple[int, datetime | None]:
         """Return how many events wait in the inbox, and since when the oldest does."""
@@ -142,6 +123,7 @@ class Inbox:
 
     def messages(self) -> int:
         """Return how many message ids were ever taken."""
+        self._engine.merge(self.reach(0, 10**9))
         return int(self._engine.query("SELECT count(*) FROM message")[0][0])
 
     def close(self) -> None:
@@ -149,9 +131,26 @@ class Inbox:
         self._engine.close()
 
 
-def _row(r: Request, skip: list[int] | None) -> tuple[Any, ...]:
+def _rows(requests: Sequence[Request], keys: Sequence[bytes], known: set[bytes]) -> list[tuple[Any, ...]]:
+    """Return the rows of requests without the events that came before, be it in this very group."""
+    if not known and len(set(keys)) == len(keys):
+        return [_row(r, []) for r in requests]
+    seen, rows = set(known), []
+    for r in requests:
+        skip = []
+        for i, key in enumerate(r.keys):
+            if key in seen:
+                skip.append(i)
+            elif key:
+                seen.add(key)
+        if len(skip) < len(r.keys):
+            rows.append(_row(r, skip))
+    return rows
+
+
+def _row(r: Request, skip: list[int]) -> tuple[Any, ...]:
     left_out = ",".join(map(str, skip)) if skip else None
-    return r.source, r.kind, r.received_at, len(r.keys) - len(skip or ()), left_out, r.body
+    return r.source, r.kind, r.received_at, len(r.keys) - len(skip), left_out, b"".join(r.keys), r.body
 
 
 def _kept(seq: int, source: str, kind: str, received_at: Any, skip: str | None, body: Any) -> Kept:

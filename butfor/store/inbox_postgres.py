@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,28 +19,24 @@ class PostgresInbox:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._open: dict[str, Any] = {}
+        self._locks = {"writer": threading.Lock(), "reader": threading.Lock()}
 
-    def append(self, keys: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> bool:
-        """Keep keys and rows if all keys are new, else nothing; say which it was."""
+    def append(self, keys: Sequence[bytes], rows: Callable[[set[bytes]], list[tuple[Any, ...]]]) -> int:
+        """Look up keys, keep the new ones and the rows, all in one durable transaction; return the rows' events."""
         with self._cursor("writer") as cursor:
             cursor.execute(_ONE_AT_A_TIME)
-            if keys:
-                text = "INSERT INTO message (id) SELECT unnest(%s::bytea[]) ON CONFLICT DO NOTHING"
-                cursor.execute(text, (list(keys),))
-                if cursor.rowcount != len(keys):
-                    cursor.connection.rollback()
-                    return False
+            text = "INSERT INTO message (id) SELECT DISTINCT unnest(%s::bytea[]) ON CONFLICT DO NOTHING RETURNING id"
+            cursor.execute(text, (list(keys),))
+            known = set(keys) - {bytes(row[0]) for row in cursor.fetchall()}
+            kept = rows(known)
             cursor.executemany(
                 "INSERT INTO inbox (source, kind, received_at, events, skip, body) VALUES (%s, %s, %s, %s, %s, %s)",
-                rows,
+                [(*row[:5], row[6]) for row in kept],
             )
-        return True
+        return sum(row[3] for row in kept)
 
-    def known(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Return the keys that are there already."""
-        with self._cursor("writer") as cursor:
-            cursor.execute("SELECT id FROM message WHERE id = ANY(%s::bytea[])", (list(keys),))
-            return {bytes(row[0]) for row in cursor.fetchall()}
+    def merge(self, upto: int) -> None:
+        """Nothing to do: PostgreSQL keeps ids in their table at once."""
 
     def query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -64,6 +61,10 @@ class PostgresInbox:
     def _cursor(self, name: str) -> Iterator[Any]:
         import psycopg
 
+        with self._locks[name]:
+            yield from self._run(name, psycopg.Error)
+
+    def _run(self, name: str, trouble: type[Exception]) -> Iterator[Any]:
         try:
             if name not in self._open:
                 self._open[name] = self._connections()
@@ -74,6 +75,6 @@ class PostgresInbox:
         except BaseException as error:
             if lost := self._open.pop(name, None):
                 lost.close()
-            if isinstance(error, psycopg.Error):
+            if isinstance(error, trouble):
                 raise write_error(error) from error
             raise

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime, nullable=False),
         sa.Column("events", sa.Integer, nullable=False),
         sa.Column("skip", sa.Text),
+        sa.Column("keys", sa.LargeBinary),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
