@@ -36,6 +36,8 @@ class SqliteInbox:
         # Keys of requests in the inbox, up to the request that was appended last.
         self._recent: set[bytes] = set()
         self._last = 0
+        with self._transaction() as run:
+            self._catch_up(run)
 
     def append(self, keys: Sequence[bytes], rows: Callable[[set[bytes]], list[tuple[Any, ...]]]) -> int:
         """Look up keys, keep the new ones and the rows, all in one durable transaction; return the rows' events."""

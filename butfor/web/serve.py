@@ -27,7 +27,7 @@ from butfor.web.keys import KeyRing
 # How often keys are read again; a revoked key works that much longer at most.
 KEYS_EVERY = 0.5
 # Threads that want the interpreter wait this long for it at most; the default of 5 ms would be felt in every answer.
-SWITCH = 0.0005
+SWITCH = 0.0001
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ def serve(
     sys.setswitchinterval(SWITCH)
     application = Application(ws, after_drain)
     config = uvicorn.Config(
-        application, host=host, port=port, log_level="warning", access_log=False, server_header=False, date_header=False,
+        application, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, date_header=False,
         http="httptools", timeout_keep_alive=75, backlog=2048, lifespan="on",
     )  # fmt: skip
     server = _Server(config, lambda url: ready(Served(url=url, sources=sorted(application.keys.sources))) if ready else None)
