@@ -30,6 +30,7 @@ class Reject(msgspec.Struct, frozen=True):
     reason: str
     field: str = ""
     val: str | None = None
+    term: str | None = None
 
 
 class Arrivals(msgspec.Struct, frozen=True):
@@ -40,6 +41,12 @@ class Arrivals(msgspec.Struct, frozen=True):
     rejects: list[Reject]
     places: list[tuple[int, int]]
     kept: Sequence[Kept]
+
+    def refused(self, reason: str) -> Arrivals:
+        """Return the same events, all of them rejected."""
+        given = dict(zip(self.rows[ROW].to_pylist(), self.rows["message_id"].to_pylist(), strict=True))
+        more = [Reject(row, key, reason) for row, key in given.items()]
+        return msgspec.structs.replace(self, rows=self.rows.slice(0, 0), rejects=[*self.rejects, *more])
 
     def raw(self, row: int) -> str:
         """Return the text of an event as it came, without what no store takes."""
@@ -114,7 +121,7 @@ def _row(
     if name is not None or kind == "track":
         term = words.get(name or "") or words.get((name or "").strip().lower())
         if term is None:
-            return Reject(0, key, "unexpected event", "event", (name or "")[:200])
+            return Reject(0, key, "unexpected event", "event", (name or "")[:200], (name or "")[:200])
     elif kind not in _ABOUT_PEOPLE:
         return Reject(0, key, "unknown call", "type", kind[:200])
     time, original = _times(event, request.received_at, sent)

@@ -14,18 +14,21 @@ import pyarrow as pa
 
 import butfor.ingest.write as write
 from butfor.ingest.arrivals import Arrivals, Reject, arrivals
-from butfor.ingest.cells import text
 from butfor.ingest.live_plan import Reading, event_readings, people_reading, words
-from butfor.ingest.live_stage import OBSERVED, stage_calls, stage_refused
+from butfor.ingest.live_stage import OBSERVATIONS, OBSERVED, stage_calls, stage_clocks, stage_refused, stage_surplus
 from butfor.ingest.live_write import (
-    CORRECTED, UNPLANNED, live_accounts, live_corrected, live_identifiers, live_quarantine, live_unplanned,
-)  # fmt: skip
+    live_accounts,
+    live_corrected,
+    live_identifiers,
+    live_quarantine,
+    live_unplanned,
+)
 from butfor.ingest.load import explode, nested
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import ButforError
 from butfor.plan import Plan
 from butfor.plan.kinds import Source, Term
-from butfor.store import Inbox, Kept, Lake, Workbench, literal
+from butfor.store import Inbox, Kept, Lake, Query, Workbench, literal
 
 READER = "lake"
 
@@ -51,7 +54,8 @@ class Drain:
         self._inbox, self._lake, self._plan, self._load_of = inbox, lake, plan, load_of
         self._words = words(plan)
         self._readings: dict[str, tuple[list[Reading], Reading]] = {}
-        lake.ensure(*all_tables(plan), UNPLANNED, CORRECTED)
+        lake.ensure(*all_tables(plan))
+        self._failed = 0
 
     def step(self, events: int = 20_000) -> Drained | None:
         """Drain the next about ``events`` events; None when there are none. Raises StoreError when a store refuses."""
@@ -61,27 +65,49 @@ class Drain:
             if upto == position:
                 return None
             self._inbox.begin(READER, position, upto)
-        kept = self._inbox.take(position, upto)
-        done = self._write(kept, upto)
+        done = self._tried(self._inbox.take(position, upto), upto)
         self._inbox.done(READER, upto)
         return done
 
-    def _write(self, kept: list[Kept], upto: int) -> Drained:
+    def _tried(self, kept: list[Kept], upto: int) -> Drained:
+        try:
+            if self._failed == upto:
+                return self._halved(kept, upto)
+            return self._write(kept, upto)
+        except ButforError:
+            raise
+        except Exception:
+            # It may have been the moment; when it happens again it is something in these requests.
+            self._failed = upto
+            raise
+
+    def _halved(self, kept: list[Kept], upto: int) -> Drained:
+        """Write what can be written of requests of which one breaks the typing; the broken one goes to quarantine."""
+        try:
+            return self._write(kept, upto)
+        except ButforError:
+            raise
+        except Exception as error:
+            if len(kept) == 1:
+                return self._write(kept, upto, refuse=f"could not be typed: {type(error).__name__}")
+            half = len(kept) // 2
+            return _together([self._halved(kept[:half], upto), self._halved(kept[half:], upto)], upto)
+
+    def _write(self, kept: list[Kept], upto: int, refuse: str = "") -> Drained:
         batches = [
             arrivals(name, [k for k in kept if k.source == name], self._words)
             for name in dict.fromkeys(k.source for k in kept)
         ]
         with self._lake.workbench() as bench, self._lake.transaction():
-            parts = [self._one_source(bench, batch, upto) for batch in batches]
+            parts = [self._one_source(bench, batch, refuse) for batch in batches]
         return _together(parts, upto)
 
-    def _one_source(self, bench: Workbench, batch: Arrivals, upto: int) -> Drained:
+    def _one_source(self, bench: Workbench, batch: Arrivals, refuse: str) -> Drained:
         source = self._plan.find(Source, batch.source)
-        if source is None:
-            lost = [Reject(i, f"{upto}-{i}", "unknown source") for i in range(len(batch.places))]
-            batch = msgspec.structs.replace(batch, rows=batch.rows.slice(0, 0), rejects=lost)
-            source = Source(id=batch.source, label=batch.source, connector="segment", grain="event")
-        return _Batch(self._lake, bench, self._plan, source, batch, self._load_of(source.id), upto).run(self._read(source))
+        if source is None or refuse:
+            batch = batch.refused(refuse or "unknown source")
+            source = source or Source(id=batch.source, label=batch.source, connector="segment", grain="event")
+        return _Batch(self._lake, bench, source, batch, self._load_of(source.id)).run(self._read(source))
 
     def _read(self, source: Source) -> list[Reading]:
         if source.id not in self._readings:
@@ -93,10 +119,9 @@ class _Batch:
     """The events of one source in one micro-batch."""
 
     def __init__(
-        self, lake: Lake, bench: Workbench, plan: Plan, source: Source, batch: Arrivals, load_id: int, upto: int
+        self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int
     ) -> None:
-        self.lake, self.bench, self.plan, self.source = lake, bench, plan, source
-        self.batch, self.load_id, self.upto = batch, load_id, upto
+        self.lake, self.bench, self.source, self.batch, self.load_id = lake, bench, source, batch, load_id
 
     def run(self, readings: list[Reading]) -> Drained:
         """Stage and write each kind of call, then what they have in common."""
@@ -110,10 +135,10 @@ class _Batch:
                 faults += stage_calls(self.bench, reading, self.source)
                 self._events(reading, terms) if terms else self._people(reading)
         self._common(readings, faults)
-        observations = self.bench.rows("SELECT * FROM observed WHERE term IS NOT NULL ORDER BY account_id, term, val")
+        observations = self.bench.rows(OBSERVATIONS)
         touched = self.bench.rows("SELECT DISTINCT CAST(account_id AS VARCHAR) AS a FROM observed")["a"].to_pylist()
         return Drained(
-            events=len(self.batch.places) - len(faults), quarantined=len(faults), upto=self.upto, accounts=set(touched),
+            events=len(self.batch.places) - len(faults), quarantined=len(faults), upto=0, accounts=set(touched),
             observations=observations,
         )  # fmt: skip
 
@@ -141,15 +166,19 @@ class _Batch:
         self.lake.insert("attribute", query)
 
     def _common(self, readings: list[Reading], faults: list[Reject]) -> None:
-        lake, bench = self.lake, self.bench
-        for name, query in (("account", live_accounts()), ("identifier", live_identifiers())):
-            if name == "account":
-                lake.adopt(bench, "observed")
-            lake.insert(name, query)
+        self._insert("observed", {"account": live_accounts(), "identifier": live_identifiers()})
+        if stage_surplus(self.bench, self.source.id, readings, self.batch.kept[0].seq):
+            self._insert("surplus", {"unplanned": live_unplanned(self.load_id)})
+        if stage_clocks(self.bench, self.source.id):
+            self._insert("clocks", {"corrected": live_corrected(self.load_id)})
         if faults:
-            stage_refused(bench, self.batch, faults)
-            lake.adopt(bench, "refused")
-            lake.insert("quarantine", live_quarantine(self.load_id))
+            stage_refused(self.bench, self.batch, faults)
+            self._insert("refused", {"quarantine": live_quarantine(self.load_id)})
+
+    def _insert(self, staged: str, queries: dict[str, Query]) -> None:
+        self.lake.adopt(self.bench, staged)
+        for table, query in queries.items():
+            self.lake.insert(table, query)
 
 
 def _together(parts: list[Drained], upto: int) -> Drained:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -20,6 +21,14 @@ OBSERVED = pa.schema(
         ("val", pa.string()), ("seen_at", pa.timestamp("us")), ("verified", pa.bool_()),
     ]
 )  # fmt: skip
+
+# Calls of several kinds may show the same; each is handed on once.
+OBSERVATIONS = (
+    "SELECT account_id, source, account_key, term, val, min(seen_at) AS seen_at, bool_or(verified) AS verified FROM observed "
+    "WHERE term IS NOT NULL GROUP BY account_id, source, account_key, term, val ORDER BY account_id, term, val"
+)
+# Names that a batch brings by the thousand are a fault of the sender; the most frequent ones say enough.
+MOST_NAMES = 500
 
 
 def stage_calls(bench: Workbench, reading: Reading, source: Source) -> list[Reject]:
@@ -58,7 +67,7 @@ def _faults(bench: Workbench, reading: Reading) -> list[Reject]:
     out = []
     for r in found.to_pylist():
         check = reading.staging.checks[r["fault"]]
-        out.append(Reject(r[ROW], r["message_id"], check.reason, check.field, r.get(check.field)))
+        out.append(Reject(r[ROW], r["message_id"], check.reason, check.field, r.get(check.field), r["term"] or r["kind"]))
     return out
 
 
@@ -68,10 +77,44 @@ def stage_refused(bench: Workbench, batch: Arrivals, faults: list[Reject]) -> No
         {
             "row_id": hashlib.md5(f"{batch.source}\x1f{f.message_id}".encode(), usedforsecurity=False).hexdigest(),
             "source": batch.source, "row_no": batch.kept[batch.places[f.row][0]].seq, "reason": f.reason, "field": f.field,
-            "val": f.val, "raw": batch.raw(f.row),
+            "val": f.val, "raw": batch.raw(f.row), "term": f.term,
         }
         for f in faults
     ]  # fmt: skip
     schema = pa.schema([(n, pa.int64() if n == "row_no" else pa.string()) for n in rows[0]])
     bench.put("refused_text", pa.Table.from_pylist(rows, schema))
     bench.make("refused", "SELECT * REPLACE (CAST(row_id AS UUID) AS row_id) FROM refused_text")
+
+
+def stage_surplus(bench: Workbench, source: str, readings: Sequence[Reading], first: int) -> int:
+    """Make ``surplus``: per term, or identify call, the names that the plan does not know and how often they came.
+
+    ``first`` is the number of the batch's first request, so that the same batch gives the same rows again.
+    """
+    known = sorted({(term, name) for reading in readings for term, names in reading.known.items() for name in names})
+    columns = {"term": pa.array([k[0] for k in known], pa.string()), "property": pa.array([k[1] for k in known], pa.string())}
+    bench.put("known_names", pa.table(columns))
+    parts = [
+        "SELECT term, unnest(json_keys(properties)) AS property FROM live WHERE term IS NOT NULL AND properties IS NOT NULL",
+        "SELECT kind, unnest(json_keys(traits)) FROM live WHERE kind = 'identify' AND traits IS NOT NULL",
+        "SELECT kind, unnest(json_keys(context_traits)) FROM live WHERE kind = 'identify' AND context_traits IS NOT NULL",
+    ]
+    row_id = f"CAST(md5(concat_ws(chr(31), {text(source)}, '{first}', term, property)) AS UUID)"
+    return bench.make(
+        "surplus",
+        f"SELECT {row_id} AS row_id, {text(source)} AS source, term, property, count(*) AS n, "
+        "(SELECT CAST(max(received) AS TIMESTAMP) FROM live) AS seen_at "
+        f"FROM (SELECT term, left(property, 200) AS property FROM ({' UNION ALL '.join(parts)})) "
+        "WHERE (term, property) NOT IN (SELECT (term, property) FROM known_names) "
+        f"GROUP BY term, property ORDER BY n DESC, term, property LIMIT {MOST_NAMES}",
+    )
+
+
+def stage_clocks(bench: Workbench, source: str) -> int:
+    """Make ``clocks``: the events whose sender's clock was wrong."""
+    return bench.make(
+        "clocks",
+        f"SELECT CAST(md5(concat({text(source)}, chr(31), message_id)) AS UUID) AS event_id, {text(source)} AS source, "
+        "TRY_CAST(original AS TIMESTAMP) AS said_at, TRY_CAST(time AS TIMESTAMP) AS occurred_at, "
+        "CAST(received AS TIMESTAMP) AS received_at FROM live WHERE original IS NOT NULL",
+    )

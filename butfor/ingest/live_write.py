@@ -4,23 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from butfor.store import Table, named, sql
-
-UNPLANNED = Table(
-    "unplanned",
-    {
-        "row_id": "uuid", "load_id": "integer", "source": "text", "term": "text", "property": "text", "n": "integer",
-        "seen_at": "timestamp",
-    },
-)  # fmt: skip
-CORRECTED = Table(
-    "corrected",
-    {
-        "event_id": "uuid", "load_id": "integer", "source": "text", "said_at": "timestamp", "occurred_at": "timestamp",
-        "received_at": "timestamp",
-    },
-)  # fmt: skip
-
+from butfor.store import named, sql
 
 @named("ingest.live_accounts")
 def live_accounts() -> exp.Expression:
@@ -50,7 +34,7 @@ def live_quarantine(load_id: int) -> exp.Expression:
     """Live events that could not be used and are not in quarantine yet."""
     return sql(
         """
-        SELECT s.row_id, :load AS load_id, s.source, s.row_no, s.reason, s.field, s.val, s.raw
+        SELECT s.row_id, :load AS load_id, s.source, s.row_no, s.reason, s.field, s.val, s.raw, s.term
         FROM refused AS s
         WHERE NOT EXISTS (SELECT 1 FROM quarantine AS q WHERE q.row_id = s.row_id)
         """,
