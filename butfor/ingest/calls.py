@@ -65,10 +65,10 @@ def events_of(kind: str, body: bytes) -> list[bytes]:
         return [bytes(part) for part in _RAW_BODY.decode(body).batch]
     except (msgspec.MsgspecError, UnicodeError):
         # One broken text in one call (half a surrogate pair) must not cost the calls beside it.
-        found = clean(json.loads(body.decode("utf-8", "replace")))
+        found = json.loads(body.decode("utf-8", "replace"))
     if not isinstance(found, dict) or not isinstance(found.get("batch"), list):
         raise ValueError("a batch is an object whose batch is a list of calls")
-    return [json.dumps(part, ensure_ascii=False).encode() for part in found["batch"]]
+    return [json.dumps(part).encode() for part in found["batch"]]
 
 
 def clean(value: Any) -> Any:

@@ -43,6 +43,8 @@ def problem(
 ) -> Answer:
     """Return an error; ``wait`` says after how many seconds a repeat has a chance."""
     said = {"error": _NAMES[status], "thing": thing, "value": value, "rule": rule, "next_step": next_step}
+    # SDKs in Python read these two, and take an answer without them for a fault of the network.
+    said |= {"code": _NAMES[status].replace(" ", "_"), "message": f"{thing}: {rule}"}
     headers = [(b"retry-after", str(wait).encode())] if wait is not None else []
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="write key"'))
