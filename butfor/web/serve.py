@@ -19,7 +19,7 @@ from butfor.app.live import live_drain
 from butfor.app.worker import Worker
 from butfor.ingest import Drained
 from butfor.store import Inbox
-from butfor.web.api import Pages
+from butfor.web.api import Health, pages
 from butfor.web.commits import Commits
 from butfor.web.door import Door, Receive, Scope, Send
 from butfor.web.keys import KeyRing
@@ -43,7 +43,7 @@ class Application:
     def __init__(self, ws: Workspace, after_drain: Callable[[Drained], None] | None = None) -> None:
         self.ws, self.inbox, self.keys = ws, Inbox(ws.hub), KeyRing(ws.hub)
         self.worker = Worker(live_drain(ws, self.inbox), after_drain)
-        self.pages = Pages(self)
+        self.pages: Any = pages(self)
         self.commits: Commits | None = None
         self._door: Door | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -85,6 +85,17 @@ class Application:
             self.commits.close()
         self.worker.stop()
         self.inbox.close()
+
+    def health(self) -> Health:
+        """Return how it is: anything but ``ok`` says that calls are refused or wait."""
+        waiting, since = self.inbox.waiting()
+        state, commits = self.worker.state, self.commits
+        trouble = [t for t in (commits.trouble if commits else "not open yet", state.trouble) if t]
+        return Health(
+            status="trouble" if trouble else "ok", trouble=trouble, accepted=commits.events if commits else 0,
+            waiting=waiting, oldest=since, drained=state.events, quarantined=state.quarantined, batches=state.batches,
+            drain_seconds=round(state.seconds, 3),
+        )  # fmt: skip
 
     async def _read_keys(self) -> None:
         while True:

@@ -102,7 +102,7 @@ def test_what_sdks_sent_through_faults_and_20_kills_is_stored_exactly_once(tmp_p
         names = ("segment", "rudder", "segmentnode", "ruddernode")
         programs = {name: client(name, proxy.url, key, stop, node_modules) for name in names}
         for _ in range(20):
-            time.sleep(chance.uniform(0.05, 1.5))
+            time.sleep(chance.uniform(0.05, 1))
             server.kill()
             server.start()
         stop.touch()
