@@ -19,7 +19,10 @@ BATCH = 10
 
 def templates() -> list[bytes]:
     """Return batches of 10 realistic events, with marks for message ids and people."""
-    return [json.dumps({"batch": [_event(k + n) for k in range(BATCH)], "sentAt": _NOW}).encode() for n in range(7)]
+    return [
+        json.dumps({"batch": [_event(k + n) for k in range(BATCH)], "sentAt": _NOW}).encode()
+        for n in range(7)
+    ]
 
 
 _NOW = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
@@ -31,7 +34,13 @@ def _event(n: int) -> dict[str, Any]:
         "context": {"library": {"name": "analytics-node", "version": "3.1.0"}, "locale": "de-DE", "ip": "203.0.113.7",
                     "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"},
     }  # fmt: skip
-    product = {"product_id": f"sku-{n}", "name": "Mug, blue, 0.3 l", "category": "kitchen", "quantity": 2, "price": 12.9}
+    product = {
+        "product_id": f"sku-{n}",
+        "name": "Mug, blue, 0.3 l",
+        "category": "kitchen",
+        "quantity": 2,
+        "price": 12.9,
+    }
     kinds: list[dict[str, Any]] = [
         {"type": "page", "name": "Product", "properties": {"url": "https://shop.example/p/1", "category": "kitchen"}},
         {"event": "Product Viewed", "properties": {"product_id": f"sku-{n}", "category": "kitchen"}},
@@ -95,7 +104,9 @@ class Load:
             f"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\n"
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
-        self.templates = [t.replace(b"%(", b"\0(").replace(b"%", b"%%").replace(b"\0(", b"%(") for t in templates()]
+        self.templates = [
+            t.replace(b"%(", b"\0(").replace(b"%", b"%%").replace(b"\0(", b"%(") for t in templates()
+        ]
         self.run = b"%x" % time.time_ns()
         self.times: list[float] = []
         self.refused, self.open, self.connections = 0, connections, connections

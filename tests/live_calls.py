@@ -32,7 +32,9 @@ class Live:
         self.ws, self.inbox = ws, Inbox(ws.hub)
         self.drain: Drain = live_drain(ws, self.inbox)
 
-    def put(self, *calls: Any, source: str = "site", received: datetime = NOW, sent: str | None = None) -> int:
+    def put(
+        self, *calls: Any, source: str = "site", received: datetime = NOW, sent: str | None = None
+    ) -> int:
         """Keep calls as one batch, as the door would; return how many are new."""
         ids = [c.get("messageId") if isinstance(c, dict) else None for c in calls]
         keys = [hashlib.md5(f"{source}\x1f{i}".encode()).digest() if isinstance(i, str) else b"" for i in ids]

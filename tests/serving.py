@@ -41,14 +41,26 @@ class Server:
     def start(self) -> Server:
         """Start it and wait until it listens."""
         code = f"{self.before}\nimport sys\nsys.argv[0] = 'butfor'\nfrom butfor.cli.main import main\nmain()"
-        command = [sys.executable, "-c", code, "-C", str(self.folder), "serve", "--json", "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "-C",
+            str(self.folder),
+            "serve",
+            "--json",
+            "--port",
+            str(self.port),
+        ]
         env = os.environ | {"PYTHONPATH": str(ROOT)}
         log = (self.folder / "serve.log").open("a")
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise AssertionError(f"the server did not start: {(self.folder / 'serve.log').read_text()[-2000:]}")
+            raise AssertionError(
+                f"the server did not start: {(self.folder / 'serve.log').read_text()[-2000:]}"
+            )
         self.port = int(json.loads(line)["url"].rpartition(":")[2])
         return self
 

@@ -54,7 +54,13 @@ def add_key(folder: str | Path, source: str, now: datetime | None = None) -> New
             next_step=did_you_mean(source, live) or f"write plan/sources/{source}.yaml with connector: segment and grain: event",
         )  # fmt: skip
     key = secrets.token_urlsafe(24)
-    row = {"source": source, "hash": hashed(key), "hint": key[:4], "made_at": now or _now(), "revoked_at": None}
+    row = {
+        "source": source,
+        "hash": hashed(key),
+        "hint": key[:4],
+        "made_at": now or _now(),
+        "revoked_at": None,
+    }
     with open_hub(folder) as hub:
         return NewKey(id=hub.start("write_key", row), source=source, write_key=key)
 
@@ -71,7 +77,10 @@ def revoke_key(folder: str | Path, number: int, now: datetime | None = None) -> 
         found = hub.first("write_key", id=number)
         if found is None:
             raise BadInput(
-                "write key", value=number, rule="the number is one of butfor key list", next_step="butfor key list"
+                "write key",
+                value=number,
+                rule="the number is one of butfor key list",
+                next_step="butfor key list",
             )
         if found["revoked_at"] is None:
             hub.update("write_key", {"revoked_at": now or _now()}, id=number)

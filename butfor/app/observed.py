@@ -60,7 +60,9 @@ def observed(ws: Workspace) -> Observed:
                 shares=_shares(ws, t, r["valid"]) if what == "event" and r["valid"] else {},
             )  # fmt: skip
             found.append(status)
-    return Observed(terms=found, unexpected=dict(unexpected.most_common()), unplanned_columns=dict(columns.most_common()))
+    return Observed(
+        terms=found, unexpected=dict(unexpected.most_common()), unplanned_columns=dict(columns.most_common())
+    )
 
 
 def _shares(ws: Workspace, term: Term, events: int) -> dict[str, float]:

@@ -59,7 +59,7 @@ class Worker:
                 wait = PAUSE
                 if done:
                     self._count(done, time.perf_counter() - began)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 # The inbox keeps everything; the same batch is tried again, later and later.
                 self.state.trouble = f"{type(error).__name__}: {error}"
                 self.state.failures += 1

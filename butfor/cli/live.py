@@ -53,7 +53,7 @@ def _show_ready(made: Served, as_json: bool) -> None:
     console.print(f"  sources with a key: {escape(', '.join(made.sources))}; how it is: {made.url}/health")
     console.print("  [dim]send a test event[/]")
     typer.echo(
-        f"  curl -u WRITE_KEY: {made.url}/v1/track -d '{{\"event\": \"Product Viewed\", \"anonymousId\": \"test\"}}'"
+        f'  curl -u WRITE_KEY: {made.url}/v1/track -d \'{{"event": "Product Viewed", "anonymousId": "test"}}\''
     )
 
 
@@ -71,19 +71,35 @@ def term_status(
             ws.plan.get(Term, term)
         found = observed(ws)
     if term:
-        found = Observed(terms=[t for t in found.terms if t.term == term], unexpected={}, unplanned_columns={})
+        found = Observed(
+            terms=[t for t in found.terms if t.term == term], unexpected={}, unplanned_columns={}
+        )
     emit(found, as_json, lambda console: _show_observed(console, found, alone=term is not None))
 
 
 def _show_observed(console: Console, found: Observed, *, alone: bool) -> None:
     rows = [
-        {"term": t.term, "usable": t.valid, "refused": t.invalid, "30 days": t.volume_30d, "last seen": t.last_seen}
+        {
+            "term": t.term,
+            "usable": t.valid,
+            "refused": t.invalid,
+            "30 days": t.volume_30d,
+            "last seen": t.last_seen,
+        }
         for t in found.terms
     ]
-    console.print(table(rows, ["term", "usable", "refused", "30 days", "last seen"], right=["usable", "refused", "30 days"]))
+    console.print(
+        table(
+            rows,
+            ["term", "usable", "refused", "30 days", "last seen"],
+            right=["usable", "refused", "30 days"],
+        )
+    )
     for t in found.terms:
         if alone:
-            console.print("\n".join(f"  {share:>4.0%} with {escape(name)}" for name, share in t.shares.items()))
+            console.print(
+                "\n".join(f"  {share:>4.0%} with {escape(name)}" for name, share in t.shares.items())
+            )
         for reason, n in t.reasons.items():
             console.print(f"  [yellow]refused[/] {n:,} {t.term}: {escape(reason)}")
         for name, n in t.unplanned.items():
@@ -96,7 +112,13 @@ def key_list(ctx: typer.Context, as_json: bool = JSON) -> None:
     """List the write keys. Example: `butfor -C shop key list`."""
     found = keys(ctx.obj)
     rows = [
-        {"key": r["id"], "source": r["source"], "starts": r["hint"], "made": r["made_at"], "revoked": r["revoked_at"]}
+        {
+            "key": r["id"],
+            "source": r["source"],
+            "starts": r["hint"],
+            "made": r["made_at"],
+            "revoked": r["revoked_at"],
+        }
         for r in found
     ]
     emit(found, as_json, lambda c: c.print(table(rows, ["key", "source", "starts", "made", "revoked"])))
@@ -108,13 +130,21 @@ def key_add(ctx: typer.Context, source: str, as_json: bool = JSON) -> None:
     emit(
         made,
         as_json,
-        lambda c: c.print(f"key {made.id} of {made.source}: [bold]{made.write_key}[/]\n[dim]shown once; kept as a hash[/]"),
+        lambda c: c.print(
+            f"key {made.id} of {made.source}: [bold]{made.write_key}[/]\n[dim]shown once; kept as a hash[/]"
+        ),
     )
 
 
 def key_revoke(
-    ctx: typer.Context, number: int = typer.Argument(metavar="KEY", help="its number in key list"), as_json: bool = JSON
+    ctx: typer.Context,
+    number: int = typer.Argument(metavar="KEY", help="its number in key list"),
+    as_json: bool = JSON,
 ) -> None:
     """Revoke a write key; a running server refuses it within a second. Example: `butfor -C shop key revoke 1`."""
     row = revoke_key(ctx.obj, number)
-    emit(row, as_json, lambda c: c.print(f"key {row['id']} of {row['source']} is revoked since {row['revoked_at']}"))
+    emit(
+        row,
+        as_json,
+        lambda c: c.print(f"key {row['id']} of {row['source']} is revoked since {row['revoked_at']}"),
+    )

@@ -86,22 +86,28 @@ def arrivals(source: str, kept: Sequence[Kept], words: Mapping[str, str]) -> Arr
 
 def _events(request: Kept) -> Iterator[tuple[int, Event | None, str | None]]:
     """Yield (position, event, when it was sent); without an event, why there is none."""
-    single = request.kind != "batch"
-    if len(request.body) <= LARGEST_EVENT and not _ODD.search(request.body):
-        try:
-            request.body.decode()
-            whole = _BODY.decode(request.body) if not single else None
-            events = [_EVENT.decode(request.body)] if whole is None else whole.batch
-            for i, event in enumerate(events):
-                if i not in request.skip:
-                    event.type = request.kind if single else event.type
-                    yield i, event, event.sentAt or (whole.sentAt if whole else None)
-            return
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            pass
-    for i, event, sent in unruly.events(request.kind, request.body):
+    for i, event, sent in _orderly(request) or unruly.events(request.kind, request.body):
         if i not in request.skip:
             yield i, event, sent
+
+
+def _orderly(request: Kept) -> list[tuple[int, Event | None, str | None]] | None:
+    """Return the events of a request that holds nothing odd, which is nearly every one; None for another."""
+    body = request.body
+    try:
+        body.decode()
+        if _ODD.search(body) or (
+            len(body) > LARGEST_EVENT and max(map(len, events_of(request.kind, body))) > LARGEST_EVENT
+        ):
+            return None
+        if request.kind == "batch":
+            whole = _BODY.decode(body)
+            return [(i, event, event.sentAt or whole.sentAt) for i, event in enumerate(whole.batch)]
+        event = _EVENT.decode(body)
+        event.type = request.kind
+        return [(0, event, event.sentAt)]
+    except (ValueError, RecursionError):
+        return None
 
 
 _BODY = msgspec.json.Decoder(Body)

@@ -66,9 +66,10 @@ def events_of(kind: str, body: bytes) -> list[bytes]:
     except (msgspec.MsgspecError, UnicodeError):
         # One broken text in one call (half a surrogate pair) must not cost the calls beside it.
         found = json.loads(body.decode("utf-8", "replace"))
-    if not isinstance(found, dict) or not isinstance(found.get("batch"), list):
-        raise ValueError("a batch is an object whose batch is a list of calls")
-    return [json.dumps(part).encode() for part in found["batch"]]
+    parts = found.get("batch") if isinstance(found, dict) else None
+    if isinstance(parts, list):
+        return [json.dumps(part).encode() for part in parts]
+    raise ValueError("a batch is an object whose batch is a list of calls")
 
 
 def clean(value: Any) -> Any:

@@ -15,7 +15,14 @@ import pyarrow as pa
 import butfor.ingest.write as write
 from butfor.ingest.arrivals import Arrivals, Reject, arrivals
 from butfor.ingest.live_plan import Reading, event_readings, people_reading, words
-from butfor.ingest.live_stage import OBSERVATIONS, OBSERVED, stage_calls, stage_clocks, stage_refused, stage_surplus
+from butfor.ingest.live_stage import (
+    OBSERVATIONS,
+    OBSERVED,
+    stage_calls,
+    stage_clocks,
+    stage_refused,
+    stage_surplus,
+)
 from butfor.ingest.live_write import (
     live_accounts,
     live_corrected,
@@ -53,7 +60,7 @@ class Drain:
     def __init__(self, inbox: Inbox, lake: Lake, plan: Plan, load_of: Callable[[str], int]) -> None:
         self._inbox, self._lake, self._plan, self._load_of = inbox, lake, plan, load_of
         self._words = words(plan)
-        self._readings: dict[str, tuple[list[Reading], Reading]] = {}
+        self._readings: dict[str, list[Reading]] = {}
         lake.ensure(*all_tables(plan))
         self._failed = 0
 
@@ -111,16 +118,17 @@ class Drain:
 
     def _read(self, source: Source) -> list[Reading]:
         if source.id not in self._readings:
-            self._readings[source.id] = [*event_readings(self._plan, source), people_reading(self._plan, source)]
+            self._readings[source.id] = [
+                *event_readings(self._plan, source),
+                people_reading(self._plan, source),
+            ]
         return self._readings[source.id]
 
 
 class _Batch:
     """The events of one source in one micro-batch."""
 
-    def __init__(
-        self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int
-    ) -> None:
+    def __init__(self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int) -> None:
         self.lake, self.bench, self.source, self.batch, self.load_id = lake, bench, source, batch, load_id
 
     def run(self, readings: list[Reading]) -> Drained:
@@ -136,7 +144,9 @@ class _Batch:
                 self._events(reading, terms) if terms else self._people(reading)
         self._common(readings, faults)
         observations = self.bench.rows(OBSERVATIONS)
-        touched = self.bench.rows("SELECT DISTINCT CAST(account_id AS VARCHAR) AS a FROM observed")["a"].to_pylist()
+        touched = self.bench.rows("SELECT DISTINCT CAST(account_id AS VARCHAR) AS a FROM observed")[
+            "a"
+        ].to_pylist()
         return Drained(
             events=len(self.batch.places) - len(faults), quarantined=len(faults), upto=0, accounts=set(touched),
             observations=observations,
@@ -154,9 +164,13 @@ class _Batch:
             if t.products:
                 names = [c.to[8:] for c in nested(source).values() if c.to[8:] in t.products]
                 lines = line_table(t).name
-                lake.insert(lines, write.new_products("staged_products", t.id, lines, self.load_id, names, refund))
+                lake.insert(
+                    lines, write.new_products("staged_products", t.id, lines, self.load_id, names, refund)
+                )
             table = event_table(t).name
-            lake.insert(table, write.new_events(t.id, table, self.source.id, self.load_id, list(t.properties), refund))
+            lake.insert(
+                table, write.new_events(t.id, table, self.source.id, self.load_id, list(t.properties), refund)
+            )
 
     def _people(self, reading: Reading) -> None:
         self.lake.adopt(self.bench, "staged")

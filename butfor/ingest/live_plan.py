@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +15,7 @@ from butfor.plan.kinds import Column, Property, Returns, Source, Term
 
 # Names of Segment's e-commerce spec that say what another of its names says, where that one is missing.
 _ALSO = {"total": ("revenue", "value"), "product_id": ("sku",)}
-_CLEAN = {"email": "email", "phone": "phone"}
+_CLEAN: dict[str, Literal["email", "phone"]] = {"email": "email", "phone": "phone"}
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -48,7 +49,10 @@ class _Paths:
 
     def raw(self, columns: dict[str, str], condition: str) -> str:
         """Return SQL of the table ``raw``: the events of ``live`` that meet a condition, and these columns."""
-        parts = [f"json_extract_string({part}, [{', '.join(map(text, paths))}]) AS _{part}" for part, paths in self.parts.items()]
+        parts = [
+            f"json_extract_string({part}, [{', '.join(map(text, paths))}]) AS _{part}"
+            for part, paths in self.parts.items()
+        ]
         named = [f"{value} AS {ident(name)}" for name, value in columns.items()]
         hidden = f" EXCLUDE ({', '.join(f'_{p}' for p in self.parts)})" if self.parts else ""
         read = f"SELECT {', '.join(['*', *parts])} FROM live WHERE {condition}"
@@ -59,7 +63,11 @@ def words(plan: Plan) -> dict[str, str]:
     """Return the term of each event name: its system's name, its id and its aliases, as written and in lower case."""
     found: dict[str, str] = {}
     terms = [t for t in plan.all(Term) if t.what == "event"]
-    for names in ([(t.system, t) for t in terms], [(t.id, t) for t in terms], [(a, t) for t in terms for a in t.aliases]):
+    for names in (
+        [(t.system, t) for t in terms],
+        [(t.id, t) for t in terms],
+        [(a, t) for t in terms for a in t.aliases],
+    ):
         for name, term in names:
             for form in (name, name.strip().lower()):
                 found.setdefault(form, term.id)
@@ -105,8 +113,15 @@ def _events(plan: Plan, source: Source, terms: list[Term]) -> Reading:
         columns[f"properties.{n}"] = paths.first([("properties", form) for form in _forms(n)])
     if products:
         columns["products"] = "json_extract(properties, '$.products')"
-    checks = [*time_checks(fields[0], _LATEST), *_required(terms), *_type_checks(fields), *product_checks(made, terms)]
-    known = {t.id: [f for n in t.properties for f in _forms(n)] + ["products"] * bool(t.products) for t in terms}
+    checks = [
+        *time_checks(fields[0], _LATEST),
+        *_required(terms),
+        *_type_checks(fields),
+        *product_checks(made, terms),
+    ]
+    known = {
+        t.id: [f for n in t.properties for f in _forms(n)] + ["products"] * bool(t.products) for t in terms
+    }
     mine = f"term IN ({', '.join(text(t.id) for t in terms)})"
     return Reading(Staging(made, fields, checks, terms), paths.raw(columns, mine), known, _device(plan))
 
@@ -118,7 +133,7 @@ _LATEST = "CAST(received AS TIMESTAMP) + INTERVAL 1 DAY"
 def _groups(plan: Plan) -> list[list[Term]]:
     groups: list[tuple[dict[str, str], list[Term]]] = []
     for term in [t for t in plan.all(Term) if t.what == "event"]:
-        own = {f"event.{n}": p.type for n, p in term.properties.items()}
+        own: dict[str, str] = {f"event.{n}": p.type for n, p in term.properties.items()}
         own |= {f"product.{n}": p.type for n, p in term.products.items()}
         for types, terms in groups:
             if all(types.get(n, kind) == kind for n, kind in own.items()):
@@ -140,7 +155,10 @@ def _source(source: Source, grain: str, columns: dict[str, str] | None = None) -
 def _common(source: Source) -> list[Field]:
     cell = ident("text_time")
     account = Field("account", "account", "account", "text", False, '"account"', '"text_account"')
-    return [Field("time", "time", "time", "timestamp", False, ident("time"), typed(cell, "timestamp", source)), account]
+    return [
+        Field("time", "time", "time", "timestamp", False, ident("time"), typed(cell, "timestamp", source)),
+        account,
+    ]
 
 
 def _field(source: Source, column: str, target: str, kind: str) -> Field:
@@ -155,7 +173,9 @@ def _identifiers(plan: Plan, paths: _Paths) -> Iterator[tuple[Field, str]]:
     for t in [t for t in plan.all(Term) if t.what == "identifier"]:
         column = own.get(t.system, f"traits.{t.system}")
         clean = cleaned(ident(f"id.{t.id}"), Column(to=f"id.{t.id}", clean=_CLEAN.get(t.id, "none")))
-        field = Field(f"id.{t.id}", f"id.{t.id}", f"id_{t.id}", "text", False, clean, ident(f"text_id_{t.id}"))
+        field = Field(
+            f"id.{t.id}", f"id.{t.id}", f"id_{t.id}", "text", False, clean, ident(f"text_id_{t.id}")
+        )
         yield field, own[t.system] if column in own.values() else _trait(t, paths, "properties")
 
 
@@ -166,7 +186,9 @@ def _device(plan: Plan) -> str | None:
 def _trait(term: Term, paths: _Paths, *more: str) -> str:
     names = list(dict.fromkeys([term.system, term.id]))
     # The traits of a group are not those of a person in it.
-    return paths.first([(part, n) for part in ("traits", "context_traits", *more) for n in names], "kind <> 'group'")
+    return paths.first(
+        [(part, n) for part in ("traits", "context_traits", *more) for n in names], "kind <> 'group'"
+    )
 
 
 def _forms(name: str) -> list[str]:
@@ -179,7 +201,11 @@ def _required(terms: list[Term]) -> Iterator[Check]:
     for name in names:
         needing = [t.id for t in terms if t.properties.get(name, Property(type="text")).required]
         cell = ident(f"text_event_{name}")
-        yield Check(f"missing {name}", f"properties.{name}", f"term IN ({', '.join(map(text, needing))}) AND {cell} IS NULL")
+        yield Check(
+            f"missing {name}",
+            f"properties.{name}",
+            f"term IN ({', '.join(map(text, needing))}) AND {cell} IS NULL",
+        )
 
 
 def _type_checks(fields: list[Field]) -> Iterator[Check]:

@@ -43,7 +43,7 @@ def _observed(reading: Reading, source: Source) -> str:
     verified = source.confirms or []
     fields = reading.staging.named("id.")
     shown = [
-        f"SELECT account_id, account_key, {text(f.target[3:])} AS term, {ident(f.name)} AS val, \"time\" AS seen_at, "
+        f'SELECT account_id, account_key, {text(f.target[3:])} AS term, {ident(f.name)} AS val, "time" AS seen_at, '
         f"{str(f.target[3:] in verified).lower()} AS verified FROM staged WHERE fault IS NULL"
         for f in fields
     ]
@@ -62,12 +62,17 @@ def _observed(reading: Reading, source: Source) -> str:
 
 
 def _faults(bench: Workbench, reading: Reading) -> list[Reject]:
-    columns = [c.field for c in reading.staging.checks]
-    found = bench.rows(f"SELECT s.fault, r.* FROM staged AS s JOIN raw AS r ON r.{ROW} = s.row_no WHERE s.fault IS NOT NULL ORDER BY s.row_no")
+    found = bench.rows(
+        f"SELECT s.fault, r.* FROM staged AS s JOIN raw AS r ON r.{ROW} = s.row_no WHERE s.fault IS NOT NULL ORDER BY s.row_no"
+    )
     out = []
     for r in found.to_pylist():
         check = reading.staging.checks[r["fault"]]
-        out.append(Reject(r[ROW], r["message_id"], check.reason, check.field, r.get(check.field), r["term"] or r["kind"]))
+        out.append(
+            Reject(
+                r[ROW], r["message_id"], check.reason, check.field, r.get(check.field), r["term"] or r["kind"]
+            )
+        )
     return out
 
 
@@ -91,8 +96,13 @@ def stage_surplus(bench: Workbench, source: str, readings: Sequence[Reading], fi
 
     ``first`` is the number of the batch's first request, so that the same batch gives the same rows again.
     """
-    known = sorted({(term, name) for reading in readings for term, names in reading.known.items() for name in names})
-    columns = {"term": pa.array([k[0] for k in known], pa.string()), "property": pa.array([k[1] for k in known], pa.string())}
+    known = sorted(
+        {(term, name) for reading in readings for term, names in reading.known.items() for name in names}
+    )
+    columns = {
+        "term": pa.array([k[0] for k in known], pa.string()),
+        "property": pa.array([k[1] for k in known], pa.string()),
+    }
     bench.put("known_names", pa.table(columns))
     parts = [
         "SELECT term, unnest(json_keys(properties)) AS property FROM live WHERE term IS NOT NULL AND properties IS NOT NULL",

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from butfor.store import named, sql
 
+
 @named("ingest.live_accounts")
 def live_accounts() -> exp.Expression:
     """Accounts that live events named and the lake does not know."""

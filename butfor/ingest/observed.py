@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlglot import exp
 
@@ -83,7 +84,7 @@ def unplanned_names() -> exp.Expression:
 
 
 def _all(parts: Sequence[exp.Expression]) -> exp.Select:
-    both = parts[0]
+    both: Any = parts[0]
     for part in parts[1:]:
         both = exp.union(both, part, distinct=False)
     return exp.select("*").from_(both.subquery("parts"))

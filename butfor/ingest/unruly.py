@@ -50,13 +50,15 @@ def _tamed(part: bytes, kind: str) -> tuple[Event | None, str]:
         broken = [name for name in _KEYS if found.get(name) != said.get(name)]
         if set(broken) - {"messageId"}:
             return None, f"unreadable identifier: {', '.join(broken)}"
+        texts: dict[str, Any] = (
+            {name: _said(found.get(name)) for name in _TEXTS} | keys | dict.fromkeys(broken)
+        )
         return Event(
             type=kind if kind != "batch" else _said(found.get("type")) or "",
             context=Context(_raw(traits)),
             properties=_raw(found.get("properties")),
             traits=_raw(found.get("traits")),
-            **{name: _said(found.get(name)) for name in _TEXTS},  # type: ignore[arg-type]
-            **(keys | dict.fromkeys(broken)),  # type: ignore[arg-type]
+            **texts,
         ), ""
     except (ValueError, RecursionError) as error:
         return None, f"unreadable event: {error}"[:200]
@@ -71,4 +73,8 @@ def _said(value: Any) -> str | None:
 
 
 def _raw(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps(value, ensure_ascii=False).encode()) if isinstance(value, dict) else msgspec.Raw(b"")
+    return (
+        msgspec.Raw(json.dumps(value, ensure_ascii=False).encode())
+        if isinstance(value, dict)
+        else msgspec.Raw(b"")
+    )

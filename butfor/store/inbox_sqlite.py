@@ -48,7 +48,9 @@ class SqliteInbox:
             kept = rows(known)
             for i in range(0, len(kept), _ROWS):
                 part = kept[i : i + _ROWS]
-                done = run(_COLUMNS + ", ".join([_MARKS] * len(part)), [_plain(v) for row in part for v in row])
+                done = run(
+                    _COLUMNS + ", ".join([_MARKS] * len(part)), [_plain(v) for row in part for v in row]
+                )
                 last = done.lastrowid
         if kept:
             self._recent.update(keys)

@@ -99,6 +99,9 @@ def _documented(kind: str) -> HTTPRouteHandler:
         summary=f"Take {'calls of any kind' if kind == 'batch' else 'one ' + kind + ' call'} of Segment's tracking API",
         security=[{"writeKey": []}],
         raises=[],
-        responses={code: ResponseSpec(Problem, description=text, generate_examples=False) for code, text in _ANSWERS.items()},
+        responses={
+            code: ResponseSpec(Problem, description=text, generate_examples=False)
+            for code, text in _ANSWERS.items()
+        },
     )
     return made(many if kind == "batch" else one)

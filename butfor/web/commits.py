@@ -74,7 +74,7 @@ class Commits:
         except ButforError as error:
             self.trouble = str(error)
             return error
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             # Whatever it is, those who wait are told, and the next group gets its chance.
             self.trouble = f"{type(error).__name__}: {error}"
             return ButforError("the inbox could not be written", value=self.trouble, rule="", next_step="")

@@ -83,7 +83,9 @@ def _unruly(kind: str, body: bytes) -> tuple[list[str | None], str | None]:
     except RecursionError as error:
         raise Unreadable("nested too deeply") from error
     key = found.get("writeKey")
-    return [_id(e.get("messageId")) if isinstance(e, dict) else None for e in events], key if isinstance(key, str) else None
+    return [_id(e.get("messageId")) if isinstance(e, dict) else None for e in events], key if isinstance(
+        key, str
+    ) else None
 
 
 def _tolerant(body: bytes) -> Any:

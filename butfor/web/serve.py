@@ -116,7 +116,10 @@ def serve(
         application, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, date_header=False,
         http="httptools", timeout_keep_alive=75, backlog=2048, lifespan="on",
     )  # fmt: skip
-    server = _Server(config, lambda url: ready(Served(url=url, sources=sorted(application.keys.sources))) if ready else None)
+    server = _Server(
+        config,
+        lambda url: ready(Served(url=url, sources=sorted(application.keys.sources))) if ready else None,
+    )
     server.run()
 
 

@@ -13,7 +13,13 @@ from typing import Any
 
 def client(name: str, url: str, key: str) -> Any:
     # As in production but for one thing: a test has no minutes to wait between two tries.
-    settings: dict[str, Any] = {"host": url, "max_retries": 100_000, "upload_size": 20, "upload_interval": 0.1, "gzip": True}
+    settings: dict[str, Any] = {
+        "host": url,
+        "max_retries": 100_000,
+        "upload_size": 20,
+        "upload_interval": 0.1,
+        "gzip": True,
+    }
     if name == "segment":
         import segment.analytics.client as segment
         import segment.analytics.consumer as consumer
@@ -35,7 +41,9 @@ def main(name: str, url: str, key: str, stop: str) -> int:
         made.track(user, "Product Viewed", {"product_id": f"{name}-{n}"}, anonymous_id=device)
         if n % 10 == 0:
             products = [{"product_id": "mug", "quantity": 2, "price": 6.25}]
-            made.track(user, "Order Completed", {"order_id": f"{name}-{n}", "total": 12.5, "products": products})
+            made.track(
+                user, "Order Completed", {"order_id": f"{name}-{n}", "total": 12.5, "products": products}
+            )
             made.identify(user, {"email": f"{user}@shop.example", "firstName": "Ann"})
         n += 1
         time.sleep(0.02)

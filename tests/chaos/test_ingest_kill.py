@@ -42,7 +42,12 @@ def client(name: str, url: str, key: str, stop: Path, modules: Path) -> subproce
     command = [sys.executable, str(HERE / "python_sdks.py"), name]
     if name.endswith("node"):
         command = ["node", str(HERE / "node_sdks.mjs"), name.removesuffix("node")]
-    return subprocess.Popen([*command, url, key, str(stop), str(modules)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, url, key, str(stop), str(modules)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def sent_by(programs: dict[str, subprocess.Popen[str]], timeout: float) -> dict[str, int]:
@@ -96,7 +101,9 @@ def test_each_sdk_works_unchanged(name: str, tmp_path: Path, node_modules: Path)
 
 
 @pytest.mark.slow
-def test_what_sdks_sent_through_faults_and_20_kills_is_stored_exactly_once(tmp_path: Path, node_modules: Path) -> None:
+def test_what_sdks_sent_through_faults_and_20_kills_is_stored_exactly_once(
+    tmp_path: Path, node_modules: Path
+) -> None:
     key, stop, chance = live_workspace(tmp_path / "shop"), tmp_path / "stop", random.Random(3)
     with serving(tmp_path / "shop") as server, FaultyProxy(server.port) as proxy:
         names = ("segment", "rudder", "segmentnode", "ruddernode")

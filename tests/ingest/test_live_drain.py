@@ -48,8 +48,14 @@ def test_an_order_becomes_an_event_and_its_lines(anywhere: Live) -> None:
                        properties={"order_id": 17, "total": 12.5, "products": lines}))  # fmt: skip
     done = anywhere.run()
     assert (done.events, done.quarantined, done.accounts) == (1, 0, {account("u1")})
-    [order] = ask(anywhere.ws.lake, "SELECT order_id, total, occurred_at, source, event_id FROM ev_order_completed")
-    assert (order["order_id"], order["total"], order["occurred_at"]) == ("17", Decimal("12.5"), datetime(2026, 6, 30, 8))
+    [order] = ask(
+        anywhere.ws.lake, "SELECT order_id, total, occurred_at, source, event_id FROM ev_order_completed"
+    )
+    assert (order["order_id"], order["total"], order["occurred_at"]) == (
+        "17",
+        Decimal("12.5"),
+        datetime(2026, 6, 30, 8),
+    )
     assert str(order["event_id"]) == account("m1"), "md5 of source and message id"
     amounts = ask(anywhere.ws.lake, "SELECT amount FROM ev_order_completed__products ORDER BY amount")
     assert [float(r["amount"]) for r in amounts] == [6.0, 6.5]
@@ -75,15 +81,30 @@ def test_draining_again_changes_nothing(anywhere: Live) -> None:
 
 def test_identify_brings_attributes_and_identifiers_from_both_places(anywhere: Live) -> None:
     anywhere.put(
-        {"type": "identify", "messageId": "1", "userId": "u1", "traits": {"email": " A@B.de ", "firstName": "Ann"}},
-        {"type": "identify", "messageId": "2", "userId": "u2", "context": {"traits": {"phone": "+49 30/12", "address": {"city": "Rome"}}}},
+        {
+            "type": "identify",
+            "messageId": "1",
+            "userId": "u1",
+            "traits": {"email": " A@B.de ", "firstName": "Ann"},
+        },
+        {
+            "type": "identify",
+            "messageId": "2",
+            "userId": "u2",
+            "context": {"traits": {"phone": "+49 30/12", "address": {"city": "Rome"}}},
+        },
     )
     found = anywhere.run().observations.to_pylist()
     assert {(r["account_key"], r["term"], r["val"]) for r in found} == {
         ("u1", "customer_id", "u1"), ("u1", "email", "a@b.de"), ("u2", "customer_id", "u2"), ("u2", "phone", "+493012"),
     }  # fmt: skip
-    rows = ask(anywhere.ws.lake, "SELECT first_name, city, seen_at FROM attribute ORDER BY first_name NULLS LAST")
-    assert [(r["first_name"], r["city"], r["seen_at"]) for r in rows] == [("Ann", None, NOW), (None, "Rome", NOW)]
+    rows = ask(
+        anywhere.ws.lake, "SELECT first_name, city, seen_at FROM attribute ORDER BY first_name NULLS LAST"
+    )
+    assert [(r["first_name"], r["city"], r["seen_at"]) for r in rows] == [
+        ("Ann", None, NOW),
+        (None, "Rome", NOW),
+    ]
 
 
 def test_a_call_with_both_ids_ties_the_device_to_the_user(made: Live) -> None:
@@ -100,7 +121,12 @@ def test_a_call_with_both_ids_ties_the_device_to_the_user(made: Live) -> None:
 
 def test_alias_ties_the_earlier_id_and_loops_are_harmless(made: Live) -> None:
     loop = [("b", "a"), ("a", "b"), ("a", "a")]
-    made.put(*[{"type": "alias", "messageId": f"{i}", "userId": u, "previousId": p} for i, (u, p) in enumerate(loop)])
+    made.put(
+        *[
+            {"type": "alias", "messageId": f"{i}", "userId": u, "previousId": p}
+            for i, (u, p) in enumerate(loop)
+        ]
+    )
     done = made.run()
     assert done.accounts == {account(k) for k in ("a", "b", "anon:a", "anon:b")}
     assert {(r["account_key"], r["val"]) for r in done.observations.to_pylist() if r["term"] == "device_id"} == {
@@ -146,14 +172,22 @@ def test_what_a_wrong_clock_said_is_kept(made: Live) -> None:
     made.put(track("Product Viewed", "1", timestamp="2019-01-01T00:00:00Z"), sent="2019-01-01T00:00:10Z")
     made.run()
     [row] = ask(made.ws.lake, "SELECT said_at, occurred_at, received_at FROM corrected")
-    assert row == {"said_at": datetime(2019, 1, 1), "occurred_at": datetime(2026, 6, 30, 23, 59, 50), "received_at": NOW}
+    assert row == {
+        "said_at": datetime(2019, 1, 1),
+        "occurred_at": datetime(2026, 6, 30, 23, 59, 50),
+        "received_at": NOW,
+    }
 
 
 def test_an_event_passed_on_with_both_times_was_put_right_before(made: Live) -> None:
-    call = track("Product Viewed", "1", timestamp="2026-06-01T00:00:00Z", originalTimestamp="2019-06-01T00:00:00Z")
+    call = track(
+        "Product Viewed", "1", timestamp="2026-06-01T00:00:00Z", originalTimestamp="2019-06-01T00:00:00Z"
+    )
     made.put(call, sent="2019-06-01T00:00:00Z")
     made.run()
-    assert ask(made.ws.lake, "SELECT occurred_at FROM ev_product_viewed") == [{"occurred_at": datetime(2026, 6, 1)}]
+    assert ask(made.ws.lake, "SELECT occurred_at FROM ev_product_viewed") == [
+        {"occurred_at": datetime(2026, 6, 1)}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +213,9 @@ def test_an_event_passed_on_with_both_times_was_put_right_before(made: Live) -> 
         (track("Product Viewed", "1", properties={"a": "x" * 33_000}), "event is larger than 32 KB", ""),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_quarantined_with_its_text(made: Live, call: Any, reason: str, field: str) -> None:
+def test_what_cannot_be_used_is_quarantined_with_its_text(
+    made: Live, call: Any, reason: str, field: str
+) -> None:
     made.put(call, track("Product Viewed", "sound"))
     done = made.run()
     assert (done.events, done.quarantined) == (1, 1)
@@ -195,14 +231,26 @@ def test_late_and_out_of_order_events_end_where_they_belong(made: Live) -> None:
         made.put(track("Product Viewed", str(i), timestamp=said))
         made.run()
     rows = ask(made.ws.lake, "SELECT occurred_at FROM ev_product_viewed ORDER BY occurred_at")
-    assert [r["occurred_at"] for r in rows] == [datetime(2024, 1, 1), datetime(2026, 6, 29), datetime(2026, 6, 30)]
+    assert [r["occurred_at"] for r in rows] == [
+        datetime(2024, 1, 1),
+        datetime(2026, 6, 29),
+        datetime(2026, 6, 30),
+    ]
 
 
 def test_terms_whose_properties_differ_in_type_are_both_typed(tmp_path: Path) -> None:
-    a = Term(id="a", what="event", label="A", system="A", means="a", properties={"size": Property(type="integer")})
-    b = Term(id="b", what="event", label="B", system="B", means="b", properties={"size": Property(type="text")})
+    a = Term(
+        id="a", what="event", label="A", system="A", means="a", properties={"size": Property(type="integer")}
+    )
+    b = Term(
+        id="b", what="event", label="B", system="B", means="b", properties={"size": Property(type="text")}
+    )
     with live(tmp_path, a, b, terms=("customer_id",)) as made:
-        made.put(track("A", "1", properties={"size": 3}), track("B", "2", properties={"size": "large"}), track("A", "3", properties={"size": "large"}))
+        made.put(
+            track("A", "1", properties={"size": 3}),
+            track("B", "2", properties={"size": "large"}),
+            track("A", "3", properties={"size": "large"}),
+        )
         done = made.run()
         assert (done.events, done.quarantined) == (2, 1)
         assert ask(made.ws.lake, "SELECT size FROM ev_a") == [{"size": 3}]
@@ -211,7 +259,10 @@ def test_terms_whose_properties_differ_in_type_are_both_typed(tmp_path: Path) ->
 
 def test_names_outside_the_plan_are_counted(made: Live) -> None:
     many = {f"p{i}": i for i in range(1200)}
-    made.put(track("Product Viewed", "1", properties={"product_id": "x", "colour": "red"}), track("Product Viewed", "2", properties=many))
+    made.put(
+        track("Product Viewed", "1", properties={"product_id": "x", "colour": "red"}),
+        track("Product Viewed", "2", properties=many),
+    )
     made.run()
     names = ask(made.ws.lake, "SELECT term, property, n FROM unplanned ORDER BY n DESC, property")
     assert len(names) == 500

@@ -66,7 +66,7 @@ def test_gzip_is_read_whatever_the_content_type_says(running: tuple[Server, str]
 
 
 def test_keys_come_by_any_way(running: tuple[Server, str]) -> None:
-    server, key = running
+    _, key = running
     ways: list[dict[str, Any]] = [
         {"headers": {"authorization": f"Basic {base64.b64encode(f'{key}:'.encode()).decode()}"}},
         {"headers": {"x-write-key": key}},
@@ -128,7 +128,10 @@ def test_a_large_event_is_413(running: tuple[Server, str], size: int) -> None:
 def test_a_large_batch_is_413_sent_in_any_way(running: tuple[Server, str]) -> None:
     body = json.dumps({"batch": [CALL | {"type": "track", "n": "x" * 20_000}] * 150}).encode()
     assert post(running, "/v1/batch", body).status_code == 413
-    assert post(running, "/v1/batch", gzip.compress(body), headers={"content-encoding": "gzip"}).status_code == 413
+    assert (
+        post(running, "/v1/batch", gzip.compress(body), headers={"content-encoding": "gzip"}).status_code
+        == 413
+    )
     server, key = running
     chunks = (body[i : i + 65536] for i in range(0, len(body), 65536))
     assert httpx.post(f"{server.url}/v1/batch", content=chunks, auth=(key, ""), timeout=30).status_code == 413
@@ -184,7 +187,11 @@ def test_odd_events_cost_nobody_else(running: tuple[Server, str]) -> None:
 
 def test_a_caller_that_hangs_up_halfway_harms_nobody(running: tuple[Server, str]) -> None:
     server, _ = running
-    for part in (b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", b"\x16\x03\x01 no http", b"POST"):
+    for part in (
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"\x16\x03\x01 no http",
+        b"POST",
+    ):
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as line:
             line.sendall(part)
     assert post(running, "/v1/track", CALL).status_code == 200

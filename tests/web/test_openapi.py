@@ -54,5 +54,7 @@ def test_the_document_names_all_calls(running: tuple[Any, str], tmp_path: Path) 
     import httpx
 
     found = httpx.get(f"{running[0].url}/schema/openapi.json").json()["paths"]
-    assert {f"/v1/{k}" for k in ("identify", "track", "page", "screen", "group", "alias", "batch")} < set(found)
+    assert {f"/v1/{k}" for k in ("identify", "track", "page", "screen", "group", "alias", "batch")} < set(
+        found
+    )
     assert set(found["/v1/track"]["post"]["responses"]) == {"200", "400", "401", "413", "429", "503"}

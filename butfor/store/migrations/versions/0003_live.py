@@ -31,9 +31,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_table(
-        "message", sa.Column("id", sa.LargeBinary(16), primary_key=True), sqlite_with_rowid=False
-    )
+    op.create_table("message", sa.Column("id", sa.LargeBinary(16), primary_key=True), sqlite_with_rowid=False)
     op.create_table(
         "drain_position",
         sa.Column("name", sa.String(40), primary_key=True),
