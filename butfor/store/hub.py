@@ -89,9 +89,8 @@ class Hub:
     def connections(self) -> Any:
         """Make a connection of the database's own driver, for threads that share it under their own lock."""
         arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
-        if self.engine == "sqlite":
-            options |= {"check_same_thread": False, "timeout": 30}
-        return self._engine.dialect.connect(*arguments, **options)
+        more = {"check_same_thread": False, "timeout": 30} if self.engine == "sqlite" else {}
+        return self._engine.dialect.connect(*arguments, **{**options, **more})
 
     def close(self) -> None:
         """Release all connections."""
