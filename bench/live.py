@@ -93,7 +93,16 @@ def _served(folder: Path) -> Iterator[int]:
 
 
 def _load(port: int, key: str, seconds: float, rate: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.live_load", str(port), key, str(seconds), str(CONNECTIONS), str(rate)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.live_load",
+        str(port),
+        key,
+        str(seconds),
+        str(CONNECTIONS),
+        str(rate),
+    ]
     done = subprocess.run(command, capture_output=True, check=True, timeout=seconds + 60)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -130,7 +139,9 @@ def _floor(path: Path) -> float:
         began, events = time.perf_counter(), 0
         while time.perf_counter() - began < 3:
             connection.execute("BEGIN")
-            connection.executemany("INSERT INTO t (body) VALUES (?)", [(bodies[i % 7],) for i in range(CONNECTIONS)])
+            connection.executemany(
+                "INSERT INTO t (body) VALUES (?)", [(bodies[i % 7],) for i in range(CONNECTIONS)]
+            )
             connection.execute("COMMIT")
             events += CONNECTIONS * BATCH
         return events / (time.perf_counter() - began)

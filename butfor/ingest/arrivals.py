@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
 
 import msgspec
 import pyarrow as pa
@@ -62,10 +62,10 @@ class Arrivals(msgspec.Struct, frozen=True):
 
 def arrivals(source: str, kept: Sequence[Kept], words: Mapping[str, str]) -> Arrivals:
     """Read requests of one source; ``words`` maps event names, in lower case too, to terms of the plan."""
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    cells = list[tuple[str | None, ...]]()
     numbers, rejects, places = list[int](), list[Reject](), list[tuple[int, int]]()
-    adders = [columns[name].append for name in COLUMNS]
     for n, request in enumerate(kept):
+        received = request.received_at.isoformat(sep=" ")
         for position, event, sent in _events(request):
             row = len(places)
             places.append((n, position))
@@ -74,14 +74,18 @@ def arrivals(source: str, kept: Sequence[Kept], words: Mapping[str, str]) -> Arr
                 rejects.append(Reject(row, key, sent or "no event"))
                 continue
             key = str(event.messageId or "") or key
-            if isinstance(found := _row(event, request, key, sent, words), Reject):
+            if isinstance(found := _row(event, request.received_at, received, key, sent, words), Reject):
                 rejects.append(msgspec.structs.replace(found, row=row))
                 continue
             numbers.append(row)
-            for add, value in zip(adders, found, strict=True):
-                add(value)
-    table = {ROW: pa.array(numbers, pa.int64())} | {k: pa.array(v, pa.string()) for k, v in columns.items()}
-    return Arrivals(source, pa.table(table), rejects, places, kept)
+            cells.append(found)
+    return Arrivals(source, _table(numbers, cells), rejects, places, kept)
+
+
+def _table(numbers: list[int], cells: list[tuple[str | None, ...]]) -> pa.Table:
+    columns = zip(*cells, strict=True) if cells else [()] * len(COLUMNS)
+    texts = {name: pa.array(values, pa.string()) for name, values in zip(COLUMNS, columns, strict=True)}
+    return pa.table({ROW: pa.array(numbers, pa.int64())} | texts)
 
 
 def _events(request: Kept) -> Iterator[tuple[int, Event | None, str | None]]:
@@ -115,7 +119,7 @@ _EVENT = msgspec.json.Decoder(Event)
 
 
 def _row(
-    event: Event, request: Kept, key: str, sent: str | None, words: Mapping[str, str]
+    event: Event, received_at: datetime, received: str, key: str, sent: str | None, words: Mapping[str, str]
 ) -> tuple[str | None, ...] | Reject:
     user, device = _text(event.userId), _text(event.anonymousId)
     account = user or (f"anon:{device}" if device else None)
@@ -130,11 +134,11 @@ def _row(
             return Reject(0, key, "unexpected event", "event", (name or "")[:200], (name or "")[:200])
     elif kind not in _ABOUT_PEOPLE:
         return Reject(0, key, "unknown call", "type", kind[:200])
-    time, original = _times(event, request.received_at, sent)
+    time, original = _times(event, received_at, sent)
     context = event.context.traits if event.context else None
     return (
         key, kind, name, term, account, user, device, _text(event.previousId), _text(event.groupId), time, original,
-        request.received_at.isoformat(sep=" "), _json(event.properties), _json(event.traits), _json(context),
+        received, _json(event.properties), _json(event.traits), _json(context),
     )  # fmt: skip
 
 
@@ -165,6 +169,7 @@ def _times(event: Event, received: datetime, sent: str | None) -> tuple[str, str
     return right.isoformat(sep=" "), time.isoformat(sep=" ") if off else None
 
 
+@lru_cache(maxsize=4096)
 def moment(text: str) -> datetime | None:
     """Return a time in ISO form as UTC without a zone, or None."""
     try:

@@ -8,13 +8,14 @@ from typing import Literal
 
 import msgspec
 
-from butfor.ingest.cells import cleaned, filled, ident, text, typed
+from butfor.ingest.cells import NULL_LIKE, cleaned, filled, ident, text, typed
 from butfor.ingest.stage import Check, Field, Staging, product_checks, time_checks
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Returns, Source, Term
 
 # Names of Segment's e-commerce spec that say what another of its names says, where that one is missing.
 _ALSO = {"total": ("revenue", "value"), "product_id": ("sku",)}
+_LONGEST = max(map(len, NULL_LIKE))
 _CLEAN: dict[str, Literal["email", "phone"]] = {"email": "email", "phone": "phone"}
 
 
@@ -36,7 +37,7 @@ class _Paths:
 
     def first(self, places: list[tuple[str, str]], condition: str = "") -> str:
         """Return SQL of the first of some (part, name) that says something, as text."""
-        values = [filled(self._one(part, name)) for part, name in places]
+        values = [_filled(self._one(part, name)) for part, name in places]
         value = f"coalesce({', '.join(values)})" if len(values) > 1 else values[0]
         return f"CASE WHEN {condition} THEN {value} END" if condition else value
 
@@ -194,6 +195,12 @@ def _trait(term: Term, paths: _Paths, *more: str) -> str:
 def _forms(name: str) -> list[str]:
     camel = re.sub(r"_([a-z])", lambda m: m[1].upper(), name)
     return list(dict.fromkeys([name, camel, *_ALSO.get(name, ())]))
+
+
+def _filled(value: str) -> str:
+    # Words that mean nothing have at most this many letters; looking each text up among them costs half a drain.
+    plain = f"length({value}) > {_LONGEST} AND NOT starts_with({value}, ' ') AND NOT ends_with({value}, ' ')"
+    return f"CASE WHEN {plain} THEN {value} ELSE {filled(value)} END"
 
 
 def _required(terms: list[Term]) -> Iterator[Check]:

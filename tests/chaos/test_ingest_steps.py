@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import time
 from collections import Counter
@@ -25,9 +26,18 @@ def fill(folder: Path) -> None:
     with live(folder, terms=LIVE) as made:
         for i in range(2):
             made.put(
-                track("Order Completed", f"{i}a", properties={"order_id": f"{i}", "total": 5, "products": lines}),
-                track("Product Viewed", f"{i}b", timestamp="2019-01-01T00:00:00Z", properties={"colour": "red"}),
-                {"type": "identify", "messageId": f"{i}c", "userId": f"u{i}", "traits": {"email": f"{i}@b.de"}},
+                track(
+                    "Order Completed", f"{i}a", properties={"order_id": f"{i}", "total": 5, "products": lines}
+                ),
+                track(
+                    "Product Viewed", f"{i}b", timestamp="2019-01-01T00:00:00Z", properties={"colour": "red"}
+                ),
+                {
+                    "type": "identify",
+                    "messageId": f"{i}c",
+                    "userId": f"u{i}",
+                    "traits": {"email": f"{i}@b.de"},
+                },
                 track("Nonsense", f"{i}d"),
                 sent="2019-01-01T00:00:05Z",
             )
@@ -69,7 +79,7 @@ def send(url: str, key: str, names: range) -> dict[int, httpx.Response]:
 
 
 @pytest.mark.slow
-def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_refuses_loses_nothing_and_once_freed_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     key = live_workspace(folder)
     with serving(folder) as server:
@@ -83,16 +93,17 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
         assert int(refused.headers["retry-after"]) > 0
         assert "nothing of this request was kept" in refused.json()["next_step"]
         assert server.health()["status"] == "trouble"
-        server.kill()
-    taken = [i for i, a in answers.items() if a.status_code == 200]
-    with serving(folder) as server:
+        assert server.process is not None
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
         again = send(server.url, key, range(150))
         assert {a.status_code for a in again.values()} == {200}
-        for _ in range(100):
+        for _ in range(300):
             if server.health()["waiting"] == 0:
                 break
             time.sleep(0.1)
+        assert (server.health()["status"], server.health()["waiting"]) == ("ok", 0)
         server.stop()
+    taken = [i for i, a in answers.items() if a.status_code == 200]
     with open_workspace(folder) as ws:
         stored = Counter(r["product_id"] for r in ask(ws.lake, "SELECT product_id FROM ev_product_viewed"))
     assert 0 < len(taken) < 150
