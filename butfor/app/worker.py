@@ -14,6 +14,7 @@ import msgspec
 from butfor.ingest import Drain, Drained
 
 PAUSE = 0.1
+MUCH = 5_000
 LONGEST_WAIT = 30.0
 
 
@@ -56,7 +57,8 @@ class Worker:
                 if done and self._after:
                     self._after(done)
                 self.state.trouble = None
-                wait = PAUSE
+                # Where much waits there is no time to wait for more.
+                wait = 0.0 if done and done.events + done.quarantined >= MUCH else PAUSE
                 if done:
                     self._count(done, time.perf_counter() - began)
             except Exception as error:
