@@ -66,7 +66,11 @@ def test_the_status_of_terms_is_shown(folder: Path) -> None:
     viewed = next(t for t in found["terms"] if t["term"] == "product_viewed")
     assert (viewed["valid"], viewed["volume_30d"], viewed["shares"]["product_id"]) == (1, 1, 1.0)
     shown = CliRunner().invoke(app, ["-C", str(folder), "term", "status"]).output
-    for words in ("unexpected event 1: Nonsense", "not in the plan 1 product_viewed: colour", "missing order_id"):
+    for words in (
+        "unexpected event 1: Nonsense",
+        "not in the plan 1 product_viewed: colour",
+        "missing order_id",
+    ):
         assert words in shown
     one = CliRunner().invoke(app, ["-C", str(folder), "term", "status", "product_viewed"]).output
     assert "100% with product_id" in one

@@ -311,3 +311,13 @@ def test_a_request_that_breaks_the_typing_is_quarantined_and_the_others_are_not(
     assert (done.events, done.quarantined) == (4, 1)
     assert reasons(made) == [("could not be typed: RuntimeError", "")]
     assert ask(made.ws.lake, "SELECT count(*) AS n FROM ev_product_viewed") == [{"n": 4}]
+
+
+def test_two_sources_have_ids_and_accounts_of_their_own(tmp_path: Path) -> None:
+    with live(tmp_path, changed(SITE, id="app"), terms=TERMS) as made:
+        call = track("Product Viewed", "same")
+        assert (made.put(call), made.put(call, source="app"), made.put(call)) == (1, 1, 0)
+        done = made.run()
+        assert (done.events, len(done.accounts)) == (2, 2)
+        rows = ask(made.ws.lake, "SELECT source FROM ev_product_viewed ORDER BY source")
+        assert [r["source"] for r in rows] == ["app", "site"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from butfor.model import StoreError
 from butfor.store import Hub, Inbox, Request
 
 NOW = datetime(2026, 7, 1, 12, 30, 0, 123456)
@@ -84,3 +85,26 @@ def test_a_large_group_is_kept_whole(inbox: Inbox) -> None:
     assert inbox.append(group) == 3000
     assert inbox.append(group) == 0
     assert len(inbox.take(0, 10**9)) == 300
+
+
+def test_two_processes_know_of_each_other(hub_url: str, tmp_path: Path) -> None:
+    hub = Hub(hub_url, tmp_path)
+    first, second = Inbox(hub), Inbox(hub)
+    assert first.append([request("a")]) == 1
+    assert second.append([request("a", "b")]) == 1
+    assert first.append([request("b", "c")]) == 1
+    first.done("lake", first.reach(0, 100))
+    assert second.append([request("a", "c", "d")]) == 1
+    again = Inbox(hub)
+    assert again.append([request("a"), request("d")]) == 0
+    for opened in (first, second, again):
+        opened.close()
+
+
+def test_a_refused_group_is_not_known_later(inbox: Inbox) -> None:
+    broken = request("a")
+    broken.kind = None  # type: ignore[assignment]
+    with pytest.raises(StoreError):
+        inbox.append([request("b"), broken])
+    assert inbox.waiting() == (0, None)
+    assert inbox.append([request("a", "b")]) == 2

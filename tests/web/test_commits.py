@@ -49,7 +49,9 @@ def client(disk: Disk, loop: asyncio.AbstractEventLoop) -> tuple[httpx.AsyncClie
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await door("track", scope, receive, send)
 
-    made = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://door", auth=("k", ""))
+    made = httpx.AsyncClient(
+        transport=httpx.ASGITransport(application), base_url="http://door", auth=("k", "")
+    )
     return made, commits
 
 
