@@ -30,7 +30,11 @@ class WorkerState(msgspec.Struct, kw_only=True):
 
 
 class Worker:
-    """One thread that owns the lake. ``after_drain`` is called in it with each batch, once the batch is durable."""
+    """One thread that owns the lake.
+
+    ``after_drain`` is called in it with each batch once that is in the lake; after a kill, or an error of its own, with
+    the same batch again. So it has to be repeatable, and an error that stays holds up the drain, as ``/health`` says.
+    """
 
     def __init__(self, drain: Drain, after_drain: Callable[[Drained], None] | None = None) -> None:
         self._drain, self._after = drain, after_drain
@@ -53,9 +57,7 @@ class Worker:
         while not self._stop.wait(wait):
             began = time.perf_counter()
             try:
-                done = self._drain.step()
-                if done and self._after:
-                    self._after(done)
+                done = self._drain.step(after=self._after)
                 self.state.trouble = None
                 # Where much waits there is no time to wait for more.
                 wait = 0.0 if done and done.events + done.quarantined >= MUCH else PAUSE

@@ -64,8 +64,12 @@ class Drain:
         lake.ensure(*all_tables(plan))
         self._failed = 0
 
-    def step(self, events: int = 20_000) -> Drained | None:
-        """Drain the next about ``events`` events; None when there are none. Raises StoreError when a store refuses."""
+    def step(self, events: int = 20_000, after: Callable[[Drained], None] | None = None) -> Drained | None:
+        """Drain the next about ``events`` events; None when there are none. Raises StoreError when a store refuses.
+
+        ``after`` gets the batch when it is in the lake and before the inbox forgets it; when it fails, or the process
+        is killed, it gets the same batch again.
+        """
         position, upto = self._inbox.position(READER)
         if upto <= position:
             upto = self._inbox.reach(position, events)
@@ -73,6 +77,8 @@ class Drain:
                 return None
             self._inbox.begin(READER, position, upto)
         done = self._tried(self._inbox.take(position, upto), upto)
+        if after:
+            after(done)
         self._inbox.done(READER, upto)
         return done
 

@@ -321,3 +321,21 @@ def test_two_sources_have_ids_and_accounts_of_their_own(tmp_path: Path) -> None:
         assert (done.events, len(done.accounts)) == (2, 2)
         rows = ask(made.ws.lake, "SELECT source FROM ev_product_viewed ORDER BY source")
         assert [r["source"] for r in rows] == ["app", "site"]
+
+
+def test_who_follows_the_drain_gets_a_batch_again_until_it_is_done_with_it(made: Live) -> None:
+    seen: list[set[str]] = []
+
+    def after(done: Any) -> None:
+        seen.append(done.accounts)
+        if len(seen) == 1:
+            raise RuntimeError("interrupted")
+
+    made.put(track("Product Viewed", "1"))
+    with pytest.raises(RuntimeError):
+        made.drain.step(after=after)
+    there = counts(made.ws.lake)
+    assert made.drain.step(after=after) is not None
+    assert seen == [{account("u1")}] * 2
+    assert counts(made.ws.lake) == there
+    assert made.drain.step(after=after) is None
