@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from bench import coverage, load, rfm, scorecard, skew
+from bench import coverage, live, load, rfm, scorecard, skew
 
 RUNS = {
     "load": load.run,
+    "live": live.run,
     "rfm": rfm.run,
     "scorecard": scorecard.run,
     "skew": skew.main,

@@ -8,15 +8,22 @@ from pathlib import Path
 
 import msgspec
 
+from butfor.app.keys import add_key
 from butfor.ingest.propose import Proposal, Question, apply_answer, propose
 from butfor.ingest.sniff import sniff
 from butfor.model import Refused
 from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
 from butfor.plan.files import FILE, find_file
-from butfor.plan.kinds import IdentityDecision, Metric
+from butfor.plan.kinds import IdentityDecision, Metric, Source
 from butfor.plan.kinds import Workspace as WorkspaceFile
 
 Ask = Callable[[Question], str]
+
+# Draft until somebody sends: then status: active says that its events are delivered.
+SITE = Source(
+    id="site", label="Our site and app", connector="segment", grain="event", status="draft",
+    means="Calls of any SDK of Segment, RudderStack or Jitsu, taken by butfor serve.",
+)  # fmt: skip
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +37,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     facts: list[str] = []
     questions: list[Question] = []
     next: str = ""
+    write_key: str | None = None
 
 
 def start(
@@ -58,9 +66,10 @@ def start(
         proposal = _answered(propose(sample, name or source_name(table or file), moment), ask)
     if (path / FILE).exists():
         _add_source(path, proposal)
-    else:
-        _write_new(path, proposal, currency, margin, answered=ask is not None)
-    return _started(path, file, proposal, facts, answered=ask is not None)
+        return _started(path, file, proposal, facts, answered=ask is not None)
+    _write_new(path, proposal, currency, margin, answered=ask is not None)
+    made = _started(path, file, proposal, facts, answered=ask is not None)
+    return msgspec.structs.replace(made, write_key=add_key(path, SITE.id, moment).write_key)
 
 
 def source_name(file: str) -> str:
@@ -96,6 +105,8 @@ def _write_new(
         save_definition(path, definition)
     for term in proposal.new_terms if proposal else []:
         save_definition(path, term)
+    if proposal is None or proposal.source.id != SITE.id:
+        save_definition(path, SITE)
     if proposal:
         save_definition(path, proposal.source)
     # The workspace file comes last: a folder has it only when the plan in it is whole.

@@ -76,6 +76,10 @@ def _show_started(console: Console, made: Started) -> None:
         console.print(table(rows, ["column", "sure", "because"], right=["sure"]))
     for question in made.questions:
         console.print(f"[yellow]open[/] {escape(question.text)} [dim]taken: {escape(question.answer)}[/]")
+    if made.write_key:
+        console.print(
+            f"write key of live source site: [bold]{made.write_key}[/]  [dim]shown once; butfor serve takes events[/]"
+        )
     console.print(f"[dim]next[/] {escape(made.next)}")
 
 

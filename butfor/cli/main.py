@@ -7,6 +7,7 @@ import sys
 import typer
 
 import butfor.cli.daily as daily
+import butfor.cli.live as live
 import butfor.cli.nouns as nouns
 import butfor.cli.people as people
 import butfor.cli.results as results
@@ -42,6 +43,7 @@ daily.register(app)
 nouns.register(app)
 people.register(app)
 results.register(app)
+live.register(app)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     groups: dict[str, tuple[Callable[..., None], ...]] = {
         "source": (source_list, source_show, source_coverage),
-        "term": (term_list, term_search, term_show),
+        "term": (term_list, term_search, term_show),  # and status, in butfor.cli.live
         "goal": (goal_list,),
         "audience": (audience_list, audience_show, audience_suggest, audience_export),
         "quarantine": (quarantine_list,),

@@ -119,7 +119,7 @@ class _Writer:
         self.lines = self.source.grain == "order_line"
         names = ["staged", "staged_quarantine"]
         names += ["staged_lines"] if self.lines else []
-        names += ["staged_products"] if not self.lines and _nested(self.source) else []
+        names += ["staged_products"] if not self.lines and nested(self.source) else []
         for name in names:
             lake.adopt(bench, name)
 
@@ -168,8 +168,8 @@ class _Writer:
 
     def _events(self, term: Term) -> int:
         refund = term.role == "refund"
-        if _nested(self.source) and term.products:
-            products = [c.to[8:] for c in _nested(self.source).values() if c.to[8:] in term.products]
+        if nested(self.source) and term.products:
+            products = [c.to[8:] for c in nested(self.source).values() if c.to[8:] in term.products]
             lines = line_table(term).name
             self.lake.insert(
                 lines, write.new_products("staged_products", term.id, lines, self.load_id, products, refund)
@@ -184,7 +184,8 @@ class _Writer:
         return int(self.lake.fetch(query)["n"][0].as_py())
 
 
-def _nested(source: Source) -> dict[str, Column]:
+def nested(source: Source) -> dict[str, Column]:
+    """Return the columns of a source that stand in a list of products."""
     found = {n: c if isinstance(c, Column) else Column(to=c) for n, c in source.columns.items() if "[]." in n}
     return {n: c for n, c in found.items() if c.to.startswith("product.")}
 
@@ -200,17 +201,17 @@ def _stage_children(bench: Workbench, staging: Staging) -> None:
             'CAST("product_quantity" * "product_price" AS DECIMAL(18,4)) AS product_amount, '
             f"{', '.join(map(ident, keep))} FROM staged WHERE fault IS NULL AND is_first",
         )
-    elif _nested(source):
-        _explode(bench, staging)
+    elif nested(source):
+        explode(bench, staging)
 
 
-def _explode(bench: Workbench, staging: Staging) -> None:
+def explode(bench: Workbench, staging: Staging) -> None:
     """Make one row per product of a staged event."""
-    nested = _nested(staging.source)
-    top = ident(next(iter(nested)).split("[].")[0])
+    lists = nested(staging.source)
+    top = ident(next(iter(lists)).split("[].")[0])
     props = {p: prop.type for t in staging.terms for p, prop in t.products.items()}
     parts = []
-    for name, column in nested.items():
+    for name, column in lists.items():
         kind = props.get(column.to[8:], "text")
         value = typed(product_value(name.split("[].")[1]), kind, staging.source)
         parts.append(f"{value} AS {ident('product_' + column.to[8:])}")

@@ -76,7 +76,7 @@ def plan_staging(plan: Plan, source: Source, now: datetime) -> Staging:
             rule="rows that are no people become events of the plan; nothing was loaded",
             next_step=f"set event: to a term, or map a column to event, in plan/sources/{source.id}.yaml",
         )
-    checks = [*_checks(source, fields, terms, now), *_product_checks(source, terms)]
+    checks = [*_checks(source, fields, terms, now), *product_checks(source, terms)]
     return Staging(source, fields, checks, terms)
 
 
@@ -198,8 +198,7 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
             )
         if f.target == "time":
             limit = (now + FUTURE).strftime("%Y-%m-%d %H:%M:%S")
-            yield Check("future time", f.column, f"({f.value}) > TIMESTAMP '{limit}'")
-            yield Check("time before 1900", f.column, f"({f.value}) < TIMESTAMP '{OLDEST}'")
+            yield from _in_time(f, f"TIMESTAMP '{limit}'")
     if source.grain == "order_line":
         price = next(f for f in fields if f.target == "product.price")
         quantity = next(f for f in fields if f.target == "product.quantity")
@@ -210,7 +209,19 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
         yield Check("missing identifier", source.account or "", f"({_key(source, fields)}) IS NULL")
 
 
-def _product_checks(source: Source, terms: list[Term]) -> Iterator[Check]:
+def time_checks(field: Field, limit: str) -> Iterator[Check]:
+    """Checks of a time that need not be given; ``limit`` is SQL of the latest that it may be."""
+    unread = f"{ident(field.text)} IS NOT NULL AND ({field.value}) IS NULL"
+    yield Check("bad type: time is no timestamp", field.column, unread)
+    yield from _in_time(field, limit)
+
+
+def _in_time(field: Field, limit: str) -> Iterator[Check]:
+    yield Check("future time", field.column, f"({field.value}) > {limit}")
+    yield Check("time before 1900", field.column, f"({field.value}) < TIMESTAMP '{OLDEST}'")
+
+
+def product_checks(source: Source, terms: list[Term]) -> Iterator[Check]:
     """Checks of the products inside a row: one that cannot be read would be missing from the order."""
     props = {p: prop for t in terms for p, prop in t.products.items()}
     for name, how in source.columns.items():

@@ -18,7 +18,23 @@ QUARANTINE = Table(
     "quarantine",
     {
         "row_id": "uuid", "load_id": "integer", "source": "text", "row_no": "integer", "reason": "text",
-        "field": "text", "val": "text", "raw": "text",
+        "field": "text", "val": "text", "raw": "text", "term": "text",
+    },
+)  # fmt: skip
+# How often live events of a term (or a kind of call) carried a name that the plan does not know, per micro-batch.
+UNPLANNED = Table(
+    "unplanned",
+    {
+        "row_id": "uuid", "load_id": "integer", "source": "text", "term": "text", "property": "text", "n": "integer",
+        "seen_at": "timestamp",
+    },
+)  # fmt: skip
+# What a sender with a wrong clock said, beside the time that its event was given.
+CORRECTED = Table(
+    "corrected",
+    {
+        "event_id": "uuid", "load_id": "integer", "source": "text", "said_at": "timestamp", "occurred_at": "timestamp",
+        "received_at": "timestamp",
     },
 )  # fmt: skip
 
@@ -62,4 +78,6 @@ def all_tables(plan: Plan) -> list[Table]:
     """Return every table that loading may write to."""
     events = [t for t in plan.all(Term) if t.what == "event"]
     lines = [line_table(t) for t in events if t.products]
-    return [ACCOUNT, IDENTIFIER, QUARANTINE, attribute_table(plan), *map(event_table, events), *lines]
+    return [
+        ACCOUNT, IDENTIFIER, QUARANTINE, UNPLANNED, CORRECTED, attribute_table(plan), *map(event_table, events), *lines,
+    ]  # fmt: skip

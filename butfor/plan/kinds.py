@@ -107,7 +107,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     connector: Literal["csv", "parquet", "jsonl", "excel", "sql", "segment"]
     grain: Literal["order_line", "event", "person"]
     read: Reading = Reading()
-    columns: dict[str, str | Column]
+    columns: dict[str, str | Column] = {}
     account: str | None = None
     key: list[str] = []
     event: str | None = None

@@ -81,6 +81,8 @@ def delivered_events(plan: Plan) -> set[str]:
     """Return the event terms that some source of the plan delivers."""
     found: set[str] = set()
     for source in plan.all(Source):
+        if source.connector == "segment" and source.status == "active":
+            found |= {t.id for t in plan.all(Term) if t.what == "event"}
         found |= {source.event or "", *named_events(source).values()}
         if takes_returns(source):
             found.add(source.returns.event)

@@ -1,6 +1,7 @@
 """The only door to a database: the hub (exact, now) and the lake (everything, in sets)."""
 
 from butfor.store.hub import Hub, read_sql_table
+from butfor.store.inbox import Inbox, Kept, Request
 from butfor.store.lake import Lake, open_lake
 from butfor.store.query import REGISTRY, Query, column, literal, named, select, sql
 from butfor.store.session import Session
@@ -8,6 +9,6 @@ from butfor.store.tables import Logical, Table
 from butfor.store.workbench import ROW, Workbench
 
 __all__ = [
-    "REGISTRY", "ROW", "Hub", "Lake", "Logical", "Query", "Session", "Table", "Workbench", "column", "literal", "named", "open_lake",
+    "REGISTRY", "ROW", "Hub", "Inbox", "Kept", "Lake", "Logical", "Query", "Request", "Session", "Table", "Workbench", "column", "literal", "named", "open_lake",
     "read_sql_table", "select", "sql",
 ]  # fmt: skip

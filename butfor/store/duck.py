@@ -23,13 +23,8 @@ class DuckLake:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._con = duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            raise _open_error(path, error) from error
-        self._con.execute(
-            "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false"
-        )
+        self._path = path
+        self._con = _connected(path)
         self._depth = 0
 
     def ensure(self, *tables: Table) -> None:
@@ -90,6 +85,7 @@ class DuckLake:
     @contextmanager
     def workbench(self) -> Iterator[Workbench]:
         """Give temporary tables in the lake's own connection, so that nothing is copied."""
+        self._revive()
         bench = Workbench(self._con)
         try:
             yield bench
@@ -123,6 +119,14 @@ class DuckLake:
         """Close the file."""
         self._con.close()
 
+    def _revive(self) -> None:
+        """Open the file again when a full disk has closed it; what was committed is there."""
+        try:
+            self._con.execute("SELECT 1")
+        except duckdb.FatalException:
+            self._con.close()
+            self._con = _connected(self._path)
+
     def _commit(self) -> None:
         self._depth = 0
         try:
@@ -140,6 +144,15 @@ class DuckLake:
 def _typed(table: Table, query: Query) -> str:
     columns = ", ".join(f'CAST("{c}" AS {SQL_TYPES[t]}) AS "{c}"' for c, t in table.columns.items())
     return f"SELECT {columns} FROM ({query.sql('duckdb')})"
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        made = duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        raise _open_error(path, error) from error
+    made.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false")
+    return made
 
 
 def _count(done: duckdb.DuckDBPyConnection) -> int:

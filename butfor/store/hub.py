@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from butfor.model import BadInput, StoreError
 from butfor.store.hub_identity import TABLES as _IDENTITY
+from butfor.store.hub_live import TABLES as _LIVE
 from butfor.store.hub_tables import metadata
 from butfor.store.session import Session, insert_once
 
-_TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY)}
+_TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY, *_LIVE)}
+
+
+# Makes a connection of the database's own driver, for the inbox.
+Connections = Callable[[], Any]
 
 
 class Hub:
@@ -91,6 +96,12 @@ class Hub:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield Session(connection, _TABLES)
 
+    def connections(self) -> Any:
+        """Make a connection of the database's own driver, for threads that share it under their own lock."""
+        arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
+        more = {"check_same_thread": False, "timeout": 30} if self.engine == "sqlite" else {}
+        return self._engine.dialect.connect(*arguments, **{**options, **more})
+
     def close(self) -> None:
         """Release all connections."""
         self._engine.dispose()
@@ -142,15 +153,15 @@ class _Transaction:
         try:
             return self._scope.__enter__()
         except DBAPIError as failed:
-            raise _write_error(failed) from failed
+            raise write_error(failed) from failed
 
     def __exit__(self, *error: Any) -> None:
         try:
             self._scope.__exit__(*error)
         except DBAPIError as failed:
-            raise _write_error(failed) from failed
+            raise write_error(failed) from failed
         if isinstance(error[1], OperationalError):
-            raise _write_error(error[1]) from error[1]
+            raise write_error(error[1]) from error[1]
 
 
 def _equal(target: sa.Table, where: Mapping[str, Any]) -> list[Any]:
@@ -199,7 +210,8 @@ def _unreachable(thing: str, url: sa.URL, error: Exception) -> StoreError:
     )
 
 
-def _write_error(error: Exception) -> StoreError:
+def write_error(error: Exception) -> StoreError:
+    """Return what to tell when the hub's database refuses a write; nothing of it was kept."""
     return StoreError(
         "the hub could not be written",
         value=str(error.__cause__ or error).splitlines()[0],

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from live_calls import live
 from shops import CRM, TILL, campaign_definitions, shop
 
 from butfor.app import Workspace
@@ -21,9 +22,12 @@ from butfor.channels import DryRun
 from butfor.model import ButforError
 from butfor.store import Hub
 from butfor.store.duck import DuckLake
+from butfor.store.inbox_sqlite import SqliteInbox
 from butfor.store.spark import SparkLake
 
 SALES = ("order_completed", "order_refunded", "customer_id", "email")
+
+LIVE = ("order_completed", "product_viewed", "customer_id", "device_id", "email", "first_name")
 
 
 def loading(folder: Path, lake: str = "duckdb") -> Workspace:
@@ -118,6 +122,15 @@ def full_launch(pipe: Any, folder: Path, limit: int) -> None:
     with sending(folder) as ws:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         ws.launch("hello")
+
+
+def drain(pipe: Any, folder: Path, n: int) -> None:
+    """Drain what waits in the inbox and die before the n-th step."""
+    with live(folder, terms=LIVE) as made:
+        steps = [(SqliteInbox, "write"), (SqliteInbox, "merge"), (DuckLake, "insert"), (DuckLake, "_commit")]
+        exit_before(n, steps)
+        while made.drain.step():
+            pass
 
 
 def run(pipe: Any, what: str, words: tuple[Any, ...]) -> None:

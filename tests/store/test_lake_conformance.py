@@ -15,10 +15,12 @@ import msgspec
 import pyarrow as pa
 import pytest
 from engines import SPARK, new_lake_url
+from live_calls import SITE, Live, track
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
 from butfor.app.customer import customer, find_people
+from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
 from butfor.demo import demo_definitions, make_workspace, messages_of
@@ -204,7 +206,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
     make_workspace(folder, files, NOW, shop)
     workspace = load_workspace_file(folder)
     save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url))
-    for definition in [*demo_definitions(NOW.date()), *extra_definitions()]:
+    for definition in [*demo_definitions(NOW.date()), *extra_definitions(), SITE]:
         save_definition(folder, definition)
     with recorded(folder, NOW) as (ws, seen):
         for name, path in [*files.items(), *list(files.items())[:2]]:
@@ -226,6 +228,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.quarantine()
         ws.source_totals()
         ws.identifier_coverage()
+        live_events(ws)
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
@@ -243,6 +246,27 @@ def people_and_privacy(ws: Workspace) -> None:
     find_people(ws, "nobody@nowhere")
     touch(ws, [one, third])
     erase_person(ws, third, "a test", pseudonym=ID)
+
+
+def live_events(ws: Workspace) -> None:
+    """Drain calls of every kind, one of them from a wrong clock, one unexpected and one with a name outside the plan."""
+    live = Live(ws)
+    order = {
+        "order_id": "l1",
+        "total": 9,
+        "colour": "red",
+        "products": [{"product_id": "mug", "quantity": 1, "price": 9}],
+    }
+    for n in range(2):
+        live.put(
+            track("Order Completed", f"{n}1", properties=order, anonymousId="d1"), track("Nonsense", f"{n}2"),
+            track("Product Viewed", f"{n}3", timestamp="2019-01-01T00:00:00Z"), track("Order Completed", f"{n}4"),
+            {"type": "identify", "messageId": f"{n}5", "userId": "u1", "traits": {"email": "A@b.de", "firstName": "Ann"}},
+            received=NOW, sent="2019-01-01T00:00:10Z",
+        )  # fmt: skip
+        live.run()
+    live.inbox.close()
+    observed(ws)
 
 
 def extra_definitions() -> list[Any]:
