@@ -1,0 +1,147 @@
+"""Which pairs are looked at: those that share one of many keys, chosen by what the data's own profile makes cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import msgspec
+
+from butfor.store.linker import LinkBench
+
+BLOCK = 60
+"""Records that may share a key's value; a value that more share says too little, and costs the square of it."""
+PAIRS_PER_RECORD, LEAST_PAIRS = 4, 4_000_000
+"""How many pairs the keys may give together."""
+_PAIRS_IN = "CAST(coalesce(sum(n * (n - 1) // 2), 0) AS BIGINT)"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of a key: a column, or its first letters; ``kind`` is the fact it stands for, ``field`` its comparison."""
+
+    label: str
+    column: str
+    kind: str
+    field: str
+    letters: int = 0
+
+    def on(self, side: str = "") -> str:
+        """Return its SQL, of the record on one ``side``."""
+        name = f'{side}."{self.column}"' if side else f'"{self.column}"'
+        return f"left({name}, {self.letters})" if self.letters else name
+
+
+PARTS = (
+    Part("name", "name", "name", "name"),
+    Part("first and last name", "pair", "name", "name"),
+    Part("rarest word of the name", "rare", "name", "name"),
+    Part("last name", "family", "last", "name"),
+    Part("first name", "given", "first", "name"),
+    Part("last name's letters", "family", "last", "name", 3),
+    Part("first name's letters", "given", "first", "name", 3),
+    Part("birth date", "born", "birth", "birth"),
+    Part("birth year", "born_year", "birth", "birth"),
+    Part("birthday", "born_day", "birth", "birth"),
+    Part("email", "email", "email", "email"),
+    Part("mailbox", "mailbox", "email", "email"),
+    Part("phone", "phone", "phone", "phone"),
+    Part("national id", "national_id", "national id", "national_id"),
+    Part("address", "address", "address", "address"),
+    Part("postcode", "postcode", "postcode", "place"),
+    Part("area", "area", "postcode", "place"),
+    Part("city", "city", "city", "place"),
+)
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key of one to three parts, the pairs that share it, and the pairs that chance alone would give."""
+
+    parts: tuple[Part, ...]
+    pairs: int
+    by_chance: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """Return its parts' names."""
+        return " + ".join(part.label for part in self.parts)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Return the comparisons that it uses."""
+        return frozenset(part.field for part in self.parts)
+
+    @property
+    def likely_matches(self) -> float:
+        """Return pairs beyond chance: if parts are independent among strangers, these are the matches."""
+        return max(0.0, self.pairs - self.by_chance)
+
+
+def keys_for(bench: LinkBench) -> list[Key]:
+    """Return the keys that the columns allow and the budget may bear, pairs counted, cheapest first."""
+    have = bench.columns("person")
+    parts = [p for p in PARTS if p.column in have]
+    parts += [
+        Part(c.removeprefix("trait_"), c, c, c.removeprefix("trait_")) for c in have if c.startswith("trait_")
+    ]
+    records = int(bench.value("SELECT count(*) FROM person"))
+    everybody = max(1.0, records * (records - 1) / 2)
+    singles = {p: _pairs(bench, (p,)) for p in parts}
+    made = [Key((p,), n) for p, n in singles.items()]
+    for combined in _combinations(parts):
+        by_chance = everybody
+        for part in combined:
+            by_chance *= singles[part] / everybody
+        if by_chance <= budget(records):
+            made.append(Key(combined, _pairs(bench, combined), by_chance))
+    return sorted((k for k in made if k.pairs), key=lambda k: (k.pairs, k.label))
+
+
+def budget(records: int) -> int:
+    """Return how many pairs may be looked at."""
+    return max(LEAST_PAIRS, PAIRS_PER_RECORD * records)
+
+
+def _combinations(parts: Sequence[Part]) -> Iterator[tuple[Part, ...]]:
+    """Two parts that stand for different facts, and the letters of both names with any other fact."""
+    yield from ((a, b) for a, b in combinations(parts, 2) if a.kind != b.kind and not _same_name(a, b))
+    letters = tuple(p for p in parts if p.letters)
+    if len(letters) == 2:
+        yield from ((*letters, p) for p in parts if p.field != "name")
+
+
+def _same_name(a: Part, b: Part) -> bool:
+    return a.field == b.field == "name" and "name" in (a.kind, b.kind)
+
+
+def _pairs(bench: LinkBench, parts: tuple[Part, ...]) -> int:
+    query = f"SELECT {_PAIRS_IN} FROM (SELECT count(*) AS n FROM person WHERE {_known(parts)} GROUP BY {_of(parts)})"
+    return int(bench.value(query))
+
+
+def _known(parts: tuple[Part, ...]) -> str:
+    return " AND ".join(f"{p.on()} IS NOT NULL" for p in parts)
+
+
+def _of(parts: tuple[Part, ...]) -> str:
+    return ", ".join(p.on() for p in parts)
+
+
+def block(bench: LinkBench, keys: Sequence[Key], *, across: bool, chunk: int) -> int:
+    """Make the table ``candidate`` of distinct pairs ``a < b`` that share a key, in parts of ``chunk``; return how many."""
+    condition = "AND x.origin <> y.origin" if across else ""
+    shared = " UNION ALL ".join(_shared(key.parts, condition) for key in keys)
+    bench.make("distinct_pair", f"SELECT DISTINCT a, b FROM ({shared})")
+    return bench.make(
+        "candidate", f"SELECT a, b, (row_number() OVER () - 1) // {chunk} AS part FROM distinct_pair"
+    )
+
+
+def _shared(parts: tuple[Part, ...], condition: str) -> str:
+    keyed = (
+        f"SELECT i, origin, hash({_of(parts)}) AS k FROM person WHERE {_known(parts)} "
+        f"QUALIFY count(*) OVER (PARTITION BY hash({_of(parts)})) BETWEEN 2 AND {BLOCK}"
+    )
+    return (
+        f"SELECT CAST(x.i AS INTEGER) AS a, CAST(y.i AS INTEGER) AS b FROM ({keyed}) AS x JOIN ({keyed}) AS y "
+        f"ON x.k = y.k AND x.i < y.i {condition}"
+    )
