@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -11,9 +12,10 @@ from butfor.store.linker import LinkBench
 
 BLOCK = 60
 """Records that may share a key's value; a value that more share says too little, and costs the square of it."""
-PAIRS_PER_RECORD, LEAST_PAIRS = 4, 4_000_000
-"""How many pairs the keys may give together."""
-_PAIRS_IN = "CAST(coalesce(sum(n * (n - 1) // 2), 0) AS BIGINT)"
+STRANGERS_PER_RECORD, LEAST_STRANGERS = 3, 1_200_000
+"""How many pairs of strangers the keys may bring together, beside the matches that they are for."""
+LEAST_YIELD = 0.02
+"""Share of likely matches below which a key is not worth its pairs."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -54,10 +56,11 @@ PARTS = (
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key of one to three parts, the pairs that share it, and the pairs that chance alone would give."""
+    """A key of one to three parts; its pairs, those of them in blocks that are not too large, and those by chance."""
 
     parts: tuple[Part, ...]
     pairs: int
+    looked_at: int
     by_chance: float = 0.0
 
     @property
@@ -75,9 +78,13 @@ class Key(msgspec.Struct, frozen=True):
         """Return pairs beyond chance: if parts are independent among strangers, these are the matches."""
         return max(0.0, self.pairs - self.by_chance)
 
+    def share(self, matches: float) -> float:
+        """Return the likely share of matches in its pairs, where the data holds so many ``matches``."""
+        return min(self.likely_matches, matches) / self.pairs
+
 
 def keys_for(bench: LinkBench) -> list[Key]:
-    """Return the keys that the columns allow and the budget may bear, pairs counted, cheapest first."""
+    """Return the keys that the columns allow and whose pairs can be borne, pairs counted, fewest first."""
     have = bench.columns("person")
     parts = [p for p in PARTS if p.column in have]
     parts += [
@@ -85,20 +92,34 @@ def keys_for(bench: LinkBench) -> list[Key]:
     ]
     records = int(bench.value("SELECT count(*) FROM person"))
     everybody = max(1.0, records * (records - 1) / 2)
-    singles = {p: _pairs(bench, (p,)) for p in parts}
-    made = [Key((p,), n) for p, n in singles.items()]
+    made = [_key(bench, (p,)) for p in parts]
+    pairs = {key.parts[0]: key.pairs for key in made}
     for combined in _combinations(parts):
-        by_chance = everybody
-        for part in combined:
-            by_chance *= singles[part] / everybody
-        if by_chance <= budget(records):
-            made.append(Key(combined, _pairs(bench, combined), by_chance))
-    return sorted((k for k in made if k.pairs), key=lambda k: (k.pairs, k.label))
+        by_chance = everybody * math.prod(pairs[part] / everybody for part in combined)
+        if by_chance <= _budget(records) / LEAST_YIELD:
+            made.append(_key(bench, combined, by_chance))
+    return sorted((k for k in made if k.looked_at), key=lambda k: (k.pairs, k.label))
 
 
-def budget(records: int) -> int:
-    """Return how many pairs may be looked at."""
-    return max(LEAST_PAIRS, PAIRS_PER_RECORD * records)
+def chosen_keys(keys: Sequence[Key], records: int) -> list[Key]:
+    """Take the keys richest in likely matches, until the strangers that they bring along use up the budget.
+
+    Matches are mostly brought by many keys, strangers by one; so strangers are what a further key costs. What a
+    key of one part is worth follows from the most matches that any key of several parts promises.
+    """
+    matches = max((k.likely_matches for k in keys if len(k.parts) > 1), default=float("inf"))
+    left = float(_budget(records))
+    taken = []
+    for key in sorted(keys, key=lambda k: (-round(k.share(matches), 4), k.pairs, k.label)):
+        cost = key.looked_at * (1 - key.share(matches))
+        if key.share(matches) >= LEAST_YIELD and cost <= left:
+            taken.append(key)
+            left -= cost
+    return taken
+
+
+def _budget(records: int) -> int:
+    return max(LEAST_STRANGERS, STRANGERS_PER_RECORD * records)
 
 
 def _combinations(parts: Sequence[Part]) -> Iterator[tuple[Part, ...]]:
@@ -113,9 +134,14 @@ def _same_name(a: Part, b: Part) -> bool:
     return a.field == b.field == "name" and "name" in (a.kind, b.kind)
 
 
-def _pairs(bench: LinkBench, parts: tuple[Part, ...]) -> int:
-    query = f"SELECT {_PAIRS_IN} FROM (SELECT count(*) AS n FROM person WHERE {_known(parts)} GROUP BY {_of(parts)})"
-    return int(bench.value(query))
+def _key(bench: LinkBench, parts: tuple[Part, ...], by_chance: float = 0.0) -> Key:
+    query = (
+        "SELECT CAST(sum(n * (n - 1) // 2) AS BIGINT) AS n, "
+        f"CAST(sum(n * (n - 1) // 2) FILTER (n <= {BLOCK}) AS BIGINT) AS small FROM "
+        f"(SELECT count(*) AS n FROM person WHERE {_known(parts)} GROUP BY {_of(parts)})"
+    )
+    found = bench.rows(query).to_pylist()[0]
+    return Key(parts, found["n"] or 0, found["small"] or 0, by_chance)
 
 
 def _known(parts: tuple[Part, ...]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from butfor.identity.link.blocking import block, keys_for
+from butfor.identity.link.blocking import block, chosen_keys, keys_for
 from butfor.identity.link.clustering import Vetoes, join_greedily, labels_of
 from butfor.identity.link.comparisons import comparisons_for
 from butfor.identity.link.generic import without_generic
@@ -83,7 +83,7 @@ def _scored(bench: LinkBench, records: int, across_only: bool, tell: Tell) -> tu
     tell("training")
     model = train(bench, comparisons, keys)
     tell("looking for pairs")
-    block(bench, keys, across=across_only, chunk=CHUNK)
+    block(bench, chosen_keys(keys, records), across=across_only, chunk=CHUNK)
     tell("scoring pairs")
     return refined(score(bench, model), model, records * (records - 1) / 2)
 

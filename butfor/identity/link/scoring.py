@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from butfor.identity.link.household import shares_frequency
 from butfor.identity.link.training import Model
 from butfor.store.linker import LinkBench
 
 CHUNK = 1_000_000
 """Pairs that Splink scores at once; bounds memory."""
-ROUNDS, SETTLED = 15, 1e-3
+ROUNDS, SETTLED = 20, 2e-3
 """The model is fitted again on all candidates, at most so often, until the prior moves by a thousandth."""
-FLOOR_M = 1e-4
+FLOOR_M, LEAST_HOUSEHOLD = 1e-4, 1e-12
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -63,10 +64,19 @@ def score(bench: LinkBench, model: Model) -> Scored:
 
 def weighed(scored: Scored, model: Model) -> Scored:
     """Return the pairs with the weights that ``model`` gives them."""
-    bits = np.full(scored.a.size, model.prior_bits)
+    match, household = odds(scored, model)
+    return replace(scored, bits=np.round(match - np.logaddexp2(0.0, household), 6))
+
+
+def odds(scored: Scored, model: Model) -> tuple[Floats, Floats]:
+    """Return log2 odds against strangers, of a match and of a household, shape (pairs,) each."""
+    match = np.full(scored.a.size, model.prior_bits)
+    household = np.full(scored.a.size, model.household_bits)
     for field, levels, frequency in zip(model.fields, scored.levels, scored.frequency, strict=True):
-        bits += np.append(field.bits, 0.0)[levels] + frequency
-    return replace(scored, bits=np.round(bits, 6))
+        match += np.append(field.bits, 0.0)[levels] + frequency
+        shared = np.append(shares_frequency(field.name, field.labels), False)[levels]
+        household += np.append(field.household_bits, 0.0)[levels] + shared * frequency
+    return match, household
 
 
 def chance(bits: Floats) -> Floats:
@@ -75,24 +85,23 @@ def chance(bits: Floats) -> Floats:
 
 
 def refined(scored: Scored, model: Model, all_pairs: float) -> tuple[Scored, Model]:
-    """Fit m and the prior once more by EM, on all candidates and with all comparisons at once; u stays.
+    """Fit m and the shares of matches and households by EM, on all candidates and comparisons at once; u stays.
 
     Sessions see only pairs that agree on their own key; the candidates of all keys together miss few matches.
     ``all_pairs`` is the number of pairs of records there are; pairs that are no candidates count as strangers.
     """
     for _ in range(ROUNDS):
-        p = chance(scored.bits)
-        prior = float(p.sum()) / all_pairs
+        match, household = odds(scored, model)
+        p, h = chance(match - np.logaddexp2(0.0, household)), chance(household - np.logaddexp2(0.0, match))
+        prior, share = float(p.sum()) / all_pairs, max(float(h.sum()) / all_pairs, LEAST_HOUSEHOLD)
         if prior <= 0:
             break
-        settled = abs(np.log2(prior / model.prior)) < SETTLED
-        model = model.fitted(
-            prior, [_shares(row, p, len(f.m)) for f, row in zip(model.fields, scored.levels, strict=True)]
-        )
-        scored = weighed(scored, model)
+        settled = abs(np.log2(prior / model.prior)) + abs(np.log2(share / model.household)) < SETTLED
+        ladders = [_shares(row, p, len(f.m)) for f, row in zip(model.fields, scored.levels, strict=True)]
+        model = model.fitted(prior, share, ladders)
         if settled:
             break
-    return scored, model
+    return weighed(scored, model), model
 
 
 def _shares(levels: npt.NDArray[np.int8], p: Floats, size: int) -> Floats:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from butfor.identity.link.blocking import Key
 from butfor.identity.link.comparisons import Comparison
+from butfor.identity.link.household import ladder
 from butfor.store.linker import LinkBench
 
 SEED = 20_260_101
@@ -22,8 +23,11 @@ DIGITS = 8
 """Parameters are rounded: the last bits of a sum depend on the order of its terms."""
 LEAST_M, LEAST_U = 1e-4, 3e-7
 """No level is impossible because nobody was seen there."""
+PERSONAL = {"name", "pair", "given", "born", "born_day", "email", "national_id"}
 DISTINCT = 0.01
 """Bits between two levels of a field, so that a weight says which level it stands for."""
+HOUSEHOLD = 1e-6
+"""Where the share of pairs that are of one household starts; it is fitted to the data."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -38,13 +42,20 @@ class Field(msgspec.Struct, frozen=True):
     @property
     def bits(self) -> npt.NDArray[np.float64]:
         """Return log2(m / u) of every level; index 0 is "different"."""
-        return np.log2(np.array(self.m) / np.array(self.u))
+        return np.asarray(np.log2(np.array(self.m) / np.array(self.u)))
+
+    @property
+    def household_bits(self) -> npt.NDArray[np.float64]:
+        """Return log2(h / u) of every level, where h is the share of pairs of one household there."""
+        m, u = np.array(self.m), np.array(self.u)
+        return np.asarray(np.log2(ladder(self.name, self.labels, m, u) / u))
 
 
 class Model(msgspec.Struct, frozen=True):
     """A trained model: prior, fields, Splink's own settings, and the keys whose pairs it was trained on."""
 
     prior: float
+    household: float
     fields: list[Field]
     settings: dict[str, Any]
     sessions: list[str]
@@ -54,13 +65,18 @@ class Model(msgspec.Struct, frozen=True):
         """Return log2 of the odds that two random records are one person."""
         return math.log2(self.prior / (1 - self.prior))
 
-    def fitted(self, prior: float, shares: Sequence[npt.NDArray[np.float64]]) -> Model:
-        """Return the model with another prior and, per field, other shares m; u stays."""
+    @property
+    def household_bits(self) -> float:
+        """Return log2 of the odds that two random records are of one household."""
+        return math.log2(self.household / (1 - self.household))
+
+    def fitted(self, prior: float, household: float, shares: Sequence[npt.NDArray[np.float64]]) -> Model:
+        """Return the model with other shares of matches and households and, per field, other shares m; u stays."""
         fields = [
             msgspec.structs.replace(f, m=[_rounded(x) for x in m])
             for f, m in zip(self.fields, shares, strict=True)
         ]
-        return Model(_rounded(prior), fields, self.settings, self.sessions)
+        return Model(_rounded(prior), _rounded(household), fields, self.settings, self.sessions)
 
 
 def train(bench: LinkBench, comparisons: Sequence[Comparison], keys: Sequence[Key]) -> Model:
@@ -82,7 +98,9 @@ def train(bench: LinkBench, comparisons: Sequence[Comparison], keys: Sequence[Ke
         settings = json.loads(json.dumps(linker.misc.save_model_to_json()))
     fields = [_completed(c) for c in settings["comparisons"]]
     prior = float(settings["probability_two_random_records_match"])
-    return Model(prior, fields, settings | {"linker_uid": "butfor"}, [key.label for key in sessions])
+    return Model(
+        prior, HOUSEHOLD, fields, settings | {"linker_uid": "butfor"}, [key.label for key in sessions]
+    )
 
 
 def sessions_for(keys: Sequence[Key]) -> list[Key]:
@@ -91,7 +109,7 @@ def sessions_for(keys: Sequence[Key]) -> list[Key]:
     A comparison is trained in the sessions whose key does not use it.
     """
     ranked = sorted(
-        (k for k in keys if len(k.parts) == 2 and len(k.fields) == 2 and k.pairs >= 200),
+        (k for k in keys if len(k.parts) == 2 and len(k.fields) == 2 and k.pairs >= 200 and _vouches(k)),
         key=lambda k: (-round(k.likely_matches / k.pairs, 2), -k.pairs, k.label),
     )
     found: list[Key] = []
@@ -99,6 +117,12 @@ def sessions_for(keys: Sequence[Key]) -> list[Key]:
         if len(found) < 3 and not any(key.fields & other.fields for other in found):
             found.append(key)
     return found
+
+
+def _vouches(key: Key) -> bool:
+    """A household shares surname, phone and address; a mailbox holds its owner's name: one fact must be personal."""
+    columns = {part.column for part in key.parts}
+    return "mailbox" not in columns and bool(columns & PERSONAL)
 
 
 def _settings(comparisons: Sequence[Comparison]) -> dict[str, Any]:
