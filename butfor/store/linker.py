@@ -33,9 +33,10 @@ class LinkBench(Workbench):
         """Return a table here in the form that Splink's ``register`` takes."""
         return self._con.table(name)
 
-    def batches(self, query: str) -> pa.Table:
-        """Return the rows of a query; unlike ``rows``, its statement sees Splink's own tables by their names."""
-        return self.rows(query)
+    def forget(self, *names: str) -> None:
+        """Drop tables that are no longer needed, so that their memory is free again."""
+        for name in names:
+            self._con.execute(f'DROP TABLE IF EXISTS temp."{name}"')
 
     @contextmanager
     def serial(self) -> Iterator[None]:
@@ -48,7 +49,7 @@ class LinkBench(Workbench):
 
 
 @contextmanager
-def link_bench(memory_mb: int = 1200, threads: int = 2) -> Iterator[LinkBench]:
+def link_bench(memory_mb: int = 1000, threads: int = 2) -> Iterator[LinkBench]:
     """Open a scratch DuckDB that spills to a temporary folder above ``memory_mb`` megabytes."""
     with tempfile.TemporaryDirectory(prefix="butfor-link-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

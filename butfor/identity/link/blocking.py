@@ -18,6 +18,10 @@ LEAST_YIELD = 0.02
 """Share of likely matches below which a key is not worth its pairs."""
 
 
+_COARSER = {("born", "born_year"), ("born", "born_day"), ("email", "mailbox"), ("postcode", "area")}
+"""Columns of which the first decides the second."""
+
+
 class Part(msgspec.Struct, frozen=True):
     """A part of a key: a column, or its first letters; ``kind`` is the fact it stands for, ``field`` its comparison."""
 
@@ -26,6 +30,11 @@ class Part(msgspec.Struct, frozen=True):
     kind: str
     field: str
     letters: int = 0
+
+    @property
+    def coarse(self) -> bool:
+        """Say whether another part decides this one."""
+        return bool(self.letters) or self.column in {coarse for _, coarse in _COARSER}
 
     def on(self, side: str = "") -> str:
         """Return its SQL, of the record on one ``side``."""
@@ -94,7 +103,11 @@ def keys_for(bench: LinkBench) -> list[Key]:
     everybody = max(1.0, records * (records - 1) / 2)
     made = [_key(bench, (p,)) for p in parts]
     pairs = {key.parts[0]: key.pairs for key in made}
+    whole = {key.parts[0] for key in made if key.looked_at == key.pairs and key.pairs <= records}
     for combined in _combinations(parts):
+        # All pairs of a whole key are looked at anyway; only facts that may vouch for training are counted with it.
+        if whole & set(combined) and any(part.coarse for part in combined):
+            continue
         by_chance = everybody * math.prod(pairs[part] / everybody for part in combined)
         if by_chance <= _budget(records) / LEAST_YIELD:
             made.append(_key(bench, combined, by_chance))
@@ -155,19 +168,41 @@ def _of(parts: tuple[Part, ...]) -> str:
 def block(bench: LinkBench, keys: Sequence[Key], *, across: bool, chunk: int) -> int:
     """Make the table ``candidate`` of distinct pairs ``a < b`` that share a key, in parts of ``chunk``; return how many."""
     condition = "AND x.origin <> y.origin" if across else ""
-    shared = " UNION ALL ".join(_shared(key.parts, condition) for key in keys)
-    bench.make("distinct_pair", f"SELECT DISTINCT a, b FROM ({shared})")
-    return bench.make(
+    made = [_put_pairs(bench, number, key.parts, condition) for number, key in enumerate(_needed(keys))]
+    bench.make("distinct_pair", "SELECT DISTINCT a, b FROM (" + " UNION ALL ".join(made) + ")")
+    bench.forget(*[f"pair_{number}" for number in range(len(made))])
+    found = bench.make(
         "candidate", f"SELECT a, b, (row_number() OVER () - 1) // {chunk} AS part FROM distinct_pair"
     )
+    bench.forget("distinct_pair")
+    return found
 
 
-def _shared(parts: tuple[Part, ...], condition: str) -> str:
-    keyed = (
-        f"SELECT i, origin, hash({_of(parts)}) AS k FROM person WHERE {_known(parts)} "
-        f"QUALIFY count(*) OVER (PARTITION BY hash({_of(parts)})) BETWEEN 2 AND {BLOCK}"
-    )
+def _needed(keys: Sequence[Key]) -> list[Key]:
+    """Leave out keys all of whose pairs another key brings: one of fewer or coarser parts whose blocks are all small."""
+    whole = [k for k in keys if k.looked_at == k.pairs]
+    return [k for k in keys if not any(_brings(other, k) for other in whole if other is not k)]
+
+
+def _brings(coarse: Key, fine: Key) -> bool:
     return (
-        f"SELECT CAST(x.i AS INTEGER) AS a, CAST(y.i AS INTEGER) AS b FROM ({keyed}) AS x JOIN ({keyed}) AS y "
-        f"ON x.k = y.k AND x.i < y.i {condition}"
+        all(any(_implies(p, part) for p in fine.parts) for part in coarse.parts) and coarse.pairs > fine.pairs
     )
+
+
+def _implies(fine: Part, coarse: Part) -> bool:
+    same = fine.column == coarse.column and (not fine.letters or fine.letters == coarse.letters)
+    return same or (not fine.letters and (fine.column, coarse.column) in _COARSER)
+
+
+def _put_pairs(bench: LinkBench, number: int, parts: tuple[Part, ...], condition: str) -> str:
+    """Make the pairs that share one key; return the SQL that reads them."""
+    keyed = f"SELECT i, origin, hash({_of(parts)}) AS k FROM person WHERE {_known(parts)}"
+    blocks = f"SELECT k FROM ({keyed}) GROUP BY k HAVING count(*) BETWEEN 2 AND {BLOCK}"
+    bench.make("keyed", f"SELECT i, origin, k FROM ({keyed}) WHERE k IN ({blocks})")
+    bench.make(
+        f"pair_{number}",
+        "SELECT CAST(x.i AS INTEGER) AS a, CAST(y.i AS INTEGER) AS b FROM keyed AS x JOIN keyed AS y "
+        f"ON x.k = y.k AND x.i < y.i {condition}",
+    )
+    return f"SELECT a, b FROM pair_{number}"

@@ -41,7 +41,9 @@ def put_records(bench: LinkBench, records: pa.Table, roles: Roles, *, key: str, 
         "shaped",
         f"SELECT CAST({_q(key)} AS VARCHAR) AS record, {origin} AS origin, {', '.join(columns)} FROM given_records",
     )
+    bench.forget("given_records")
     bench.make("named_records", _with_name_parts(has_name(roles)))
+    bench.forget("shaped")
     names = [c for c in bench.columns("named_records") if c != "record"]
     bench.make(
         "numbered",

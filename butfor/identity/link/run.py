@@ -34,7 +34,7 @@ def link_records(
     never_differ: Sequence[str] = (),
     apart: Sequence[tuple[str, str]] = (),
     policy: Policy | None = None,
-    memory_mb: int = 1200,
+    memory_mb: int = 1000,
     threads: int = 2,
     tell: Tell = lambda step: None,
 ) -> Linked:
@@ -50,6 +50,7 @@ def link_records(
         tell("reading records")
         put_records(bench, records, roles, key=key, source=source)
         generic = without_generic(bench)
+        bench.forget("named_records", "numbered")
         keys = bench.rows("SELECT record FROM person ORDER BY i")["record"].combine_chunks()
         vetoes = _vetoes(bench, records, key, never_differ, apart, across_only)
         scored, model = _scored(bench, len(keys), across_only, tell)
