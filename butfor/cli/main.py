@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+import butfor.cli.bench as bench
 import butfor.cli.daily as daily
 import butfor.cli.nouns as nouns
 import butfor.cli.results as results
@@ -40,6 +41,7 @@ def root(
 daily.register(app)
 nouns.register(app)
 results.register(app)
+bench.register(app)
 
 
 def main() -> None:

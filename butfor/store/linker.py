@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from butfor.store.workbench import Workbench
 
@@ -49,7 +48,7 @@ class LinkBench(Workbench):
 
 
 @contextmanager
-def link_bench(memory_mb: int = 1000, threads: int = 2) -> Iterator[LinkBench]:
+def link_bench(memory_mb: int = 800, threads: int = 2) -> Iterator[LinkBench]:
     """Open a scratch DuckDB that spills to a temporary folder above ``memory_mb`` megabytes."""
     with tempfile.TemporaryDirectory(prefix="butfor-link-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

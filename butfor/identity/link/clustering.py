@@ -3,6 +3,10 @@
 Groups are joined in the order of their mean bits over all pairs between them (greedy additive edge contraction,
 Keuper et al. 2015, with average linkage). A pair that no key brought together counts as slight evidence against.
 Everything is ordered by record number where weights tie, so that equal input gives equal groups.
+
+What a join is worth is its *strength*: the mean plus log2 of the number of pairs, never more than the strength of
+the joins that it builds on. The mean alone is too humble, since pairs of two groups are several witnesses, and the sum is
+too proud, since witnesses repeat each other; docs/adr/0006-linkage.md has what was measured.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ class Vetoes:
 
 @dataclass(frozen=True)
 class Joins:
-    """Joins in the order they were made: two records that name the groups, mean bits, and pairs between the groups."""
+    """Joins, strongest first: two records that name the groups, strength in bits, and pairs between the groups."""
 
     a: Ints
     b: Ints
@@ -71,12 +75,12 @@ def join_greedily(
         *zip(a[lone].tolist(), b[lone].tolist(), bits[lone].tolist(), [1] * int(lone.sum()), strict=True),
         *greedy,
     ]
-    rows.sort(key=lambda row: -row[2])  # stable: the joins of one group stay in order where the mean falls
+    rows.sort(key=lambda row: -row[2])  # strength only falls within a group, so its joins stay in order
     return _joins(rows)
 
 
 def labels_of(n: int, joins: Joins, least: float) -> Ints:
-    """Return for each record the smallest record of its group, after the joins of at least ``least`` mean bits."""
+    """Return for each record the smallest record of its group, after the joins of at least ``least`` bits."""
     kept = joins.bits >= least
     _, group = connected_components(
         coo_array((kept[kept], (joins.a[kept], joins.b[kept])), shape=(n, n)), directed=False
@@ -106,9 +110,10 @@ def _broken(a: Ints, b: Ints, vetoes: Vetoes) -> npt.NDArray[np.bool_]:
 
 
 def _joins(rows: list[tuple[int, int, float, int]]) -> Joins:
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    kinds = (np.int64, np.int64, np.float64, np.int64)
-    return Joins(*[np.array(c, kind) for c, kind in zip(columns, kinds, strict=True)])
+    a, b, bits, pairs = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    return Joins(
+        np.array(a, np.int64), np.array(b, np.int64), np.array(bits, np.float64), np.array(pairs, np.int64)
+    )
 
 
 class _Greedy:
@@ -181,8 +186,8 @@ class _Greedy:
         self._age[x] += 1
         self._limit[x] = strength
         for mine, other in zip(self._held[x], self._held.pop(y), strict=True):
-            for p, q in zip(mine, other, strict=True):
-                p |= q
+            for held, more in zip(mine, other, strict=True):
+                held |= more
         for z in near:
             if (value := self._mean(x, z)) > self._stop:
                 p, q = min(x, z), max(x, z)

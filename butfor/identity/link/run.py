@@ -34,7 +34,7 @@ def link_records(
     never_differ: Sequence[str] = (),
     apart: Sequence[tuple[str, str]] = (),
     policy: Policy | None = None,
-    memory_mb: int = 1000,
+    memory_mb: int = 800,
     threads: int = 2,
     tell: Tell = lambda step: None,
 ) -> Linked:

@@ -18,13 +18,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     estimated share of right pairs among those that are merged without anybody looking.
     """
 
-    precision: float = 0.995
+    precision: float = 0.996
     false_merge: float = 4.0
     review: float = 0.2
 
 
 class Lanes(msgspec.Struct, frozen=True):
-    """Least mean bits to merge and to review, and the share of merged pairs that the model expects to be right."""
+    """Least bits to merge and to review, and the share of merged pairs that the model expects to be right."""
 
     merge: float
     review: float
@@ -39,8 +39,7 @@ def least_review(policy: Policy) -> float:
 def lanes(joins: Joins, policy: Policy) -> Lanes:
     """Choose the bits from which joins are made at once.
 
-    Joins are ordered by mean bits; p of a join is the chance that its bits stand for. The lane ends where
-    a join's expected cost (1 - p) x false_merge exceeds p x 1, or where the share of right pairs expected so
+    Joins are ordered by strength; p of a join is the chance that its bits stand for. The lane ends where a join's expected cost (1 - p) x false_merge exceeds p x 1, or where the share of right pairs expected so
     far falls below ``precision``.
     """
     by_cost = math.log2(policy.false_merge)
