@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from butfor.identity.link.scoring import Scored, chance
+from butfor.identity.link.scoring import Scored, chance, odds
 from butfor.identity.link.threshold import Lanes
 from butfor.identity.link.training import Model
 from butfor.model import BadInput
@@ -63,8 +63,17 @@ class Linked:
             steps += _steps(
                 field, int(self._scored.levels[number, at]), float(self._scored.frequency[number, at])
             )
+        steps.append(
+            Evidence("household", "another person of the household could share as much", self._other(at))
+        )
         row = self.pairs.slice(at, 1).to_pylist()[0]
         return Explanation(row["a"], row["b"], row["outcome"], row["bits"], row["probability"], steps)
+
+    def _other(self, at: int) -> float:
+        one = np.zeros(self._scored.a.size, bool)
+        one[at] = True
+        _, household = odds(self._scored.where(one), self.model)
+        return round(-float(np.logaddexp2(0.0, household[0])), 6)
 
     def _find(self, a: str, b: str) -> int:
         first, second = self.pairs["a"].to_numpy(), self.pairs["b"].to_numpy()

@@ -90,22 +90,33 @@ def _scored(bench: LinkBench, records: int, across_only: bool, tell: Tell) -> tu
 
 
 def _vetoes(
-    bench: LinkBench, records: pa.Table, key: str, never_differ: Sequence[str], apart: Any, across_only: bool
+    bench: LinkBench,
+    records: pa.Table,
+    key: str,
+    never_differ: Sequence[str],
+    apart: Sequence[tuple[str, str]],
+    across_only: bool,
 ) -> Vetoes:
     numbers = bench.rows("SELECT record, origin, i FROM person ORDER BY i")
     at = pc.index_in(numbers["record"], pc.cast(records[key], pa.string())).to_numpy()
     same = [_codes(records[c].take(pa.array(at))) for c in never_differ]
     once = [_codes(numbers["origin"])] if across_only else []
-    judged = np.array(apart, dtype=object).reshape(-1, 2)
-    pairs = [pc.index_in(pa.array(judged[:, s].astype(str)), numbers["record"]).to_numpy() for s in (0, 1)]
-    return Vetoes(same, once, np.stack(pairs, axis=1).astype(np.int64))
+    return Vetoes(same, once, _judged(numbers["record"], apart))
+
+
+def _judged(records: pa.ChunkedArray, apart: Sequence[tuple[str, str]]) -> np.ndarray[Any, Any]:
+    sides = [pc.index_in(pa.array([pair[s] for pair in apart], pa.string()), records) for s in (0, 1)]
+    for side, found in enumerate(sides):
+        if found.null_count:
+            unknown = apart[pc.index(found.is_null(), True).as_py()][side]
+            raise BadInput(
+                "apart", value=unknown, rule="judgements are about records", next_step="leave it out"
+            )
+    return np.stack([found.to_numpy().astype(np.int64) for found in sides], axis=1)
 
 
 def _codes(column: Any) -> np.ndarray[Any, Any]:
     text = pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(column, pa.string())))
-    codes = (
-        text.combine_chunks().dictionary_encode().indices
-        if isinstance(text, pa.ChunkedArray)
-        else text.dictionary_encode().indices
-    )
-    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False))
+    whole = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+    whole = pc.if_else(pc.equal(whole, ""), pa.scalar(None, pa.string()), whole)
+    return np.asarray(pc.fill_null(whole.dictionary_encode().indices, -1).to_numpy(zero_copy_only=False))
