@@ -20,7 +20,7 @@ ROLES = {c: c for c in ("given_name", "surname", "birth_date", "email", "phone",
 @pytest.fixture(scope="module")
 def records() -> pa.Table:
     made = simulate_person_records(5_000, seed=3)
-    row = {c: None for c in made.column_names} | {"person": 10_000}
+    row = dict.fromkeys(made.column_names) | {"person": 10_000}
     two = [
         row | {"record_id": "x1", "given_name": "Jon", "surname": "Smth", "phone": "0555123456"},
         row | {"record_id": "x2", "given_name": "JOHN", "surname": "Smith", "phone": "+49 555 123 456"},
