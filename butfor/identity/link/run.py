@@ -16,6 +16,7 @@ from butfor.identity.link.generic import without_generic
 from butfor.identity.link.linked import Linked, pairs_table, proposals_table
 from butfor.identity.link.prepare import Roles, put_records
 from butfor.identity.link.scoring import CHUNK, Scored, refined, score
+from butfor.identity.link.strangers import without_matches
 from butfor.identity.link.threshold import Policy, lanes, least_review
 from butfor.identity.link.training import Model, train
 from butfor.model import BadInput
@@ -86,7 +87,8 @@ def _scored(bench: LinkBench, records: int, across_only: bool, tell: Tell) -> tu
     tell("looking for pairs")
     block(bench, chosen_keys(keys, records), across=across_only, chunk=CHUNK)
     tell("scoring pairs")
-    return refined(score(bench, model), model, records * (records - 1) / 2)
+    everybody = records * (records - 1) / 2
+    return refined(*without_matches(*refined(score(bench, model), model, everybody)), everybody)
 
 
 def _vetoes(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from butfor.identity.link.blocking import Key
-from butfor.identity.link.comparisons import Comparison
+from butfor.identity.link.comparisons import Comparison, equal
 from butfor.identity.link.household import ladder
 from butfor.store.linker import LinkBench
 
@@ -31,13 +31,17 @@ HOUSEHOLD = 1e-6
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A trained comparison: for each level its label, m (share of matches there) and u (share of strangers there)."""
+    """A trained comparison: for each level its label, m (share of matches there) and u (share of strangers there).
+
+    ``by_other`` marks levels whose frequency is that of a coarser agreement, such as the last name's.
+    """
 
     name: str
     labels: list[str]
     m: list[float]
     u: list[float]
     has_frequency: bool
+    by_other: list[bool]
 
     @property
     def bits(self) -> npt.NDArray[np.float64]:
@@ -73,10 +77,10 @@ class Model(msgspec.Struct, frozen=True):
     def fitted(self, prior: float, household: float, shares: Sequence[npt.NDArray[np.float64]]) -> Model:
         """Return the model with other shares of matches and households and, per field, other shares m; u stays."""
         fields = [
-            msgspec.structs.replace(f, m=[_rounded(x) for x in m])
+            msgspec.structs.replace(f, m=[rounded(x) for x in m])
             for f, m in zip(self.fields, shares, strict=True)
         ]
-        return Model(_rounded(prior), _rounded(household), fields, self.settings, self.sessions)
+        return Model(rounded(prior), rounded(household), fields, self.settings, self.sessions)
 
 
 def train(bench: LinkBench, comparisons: Sequence[Comparison], keys: Sequence[Key]) -> Model:
@@ -146,20 +150,23 @@ def _completed(comparison: dict[str, Any]) -> Field:
     taken: list[float] = [0.0]
     for i, level in enumerate(levels):
         while any(abs(math.log2(m[i] / u[i]) - other) < DISTINCT for other in taken):
-            m[i] = _rounded(m[i] * 2 ** (2 * DISTINCT))
+            m[i] = rounded(m[i] * 2 ** (2 * DISTINCT))
         taken.append(math.log2(m[i] / u[i]))
         level["m_probability"], level["u_probability"] = m[i], u[i]
-    weighs = any("tf_adjustment_column" in level for level in levels)
-    return Field(
-        comparison["output_column_name"], [level["label_for_charts"] for level in levels], m, u, weighs
-    )
+    weighs = [level.get("tf_adjustment_column") for level in levels]
+    by_other = [
+        bool(c) and level["sql_condition"] != equal(c) for c, level in zip(weighs, levels, strict=True)
+    ]
+    labels = [level["label_for_charts"] for level in levels]
+    return Field(comparison["output_column_name"], labels, m, u, any(weighs), by_other)
 
 
 def _chances(levels: Sequence[dict[str, Any]], side: str, least: float) -> list[float]:
     found = [level.get(side) for level in levels]
     seen = np.maximum([x if isinstance(x, (int, float)) else 0.0 for x in found], least)
-    return [_rounded(x) for x in seen / seen.sum()]
+    return [rounded(x) for x in seen / seen.sum()]
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
+    """Return the value with ``DIGITS`` digits."""
     return float(f"{value:.{DIGITS}g}")
