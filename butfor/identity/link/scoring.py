@@ -22,6 +22,8 @@ CHUNK = 500_000
 """Pairs that Splink scores at once; bounds memory."""
 ROUNDS, SETTLED = 20, 2e-3
 """The model is fitted again on all candidates, at most so often, until the prior moves by a thousandth."""
+HOPELESS = -14.0
+"""Pairs below so many bits add nothing to any sum over likely matches."""
 FLOOR_M, LEAST_HOUSEHOLD = 1e-4, 1e-12
 
 Ints = npt.NDArray[np.int32]
@@ -90,14 +92,15 @@ def refined(scored: Scored, model: Model, all_pairs: float) -> tuple[Scored, Mod
     Sessions see only pairs that agree on their own key; the candidates of all keys together miss few matches.
     ``all_pairs`` is the number of pairs of records there are; pairs that are no candidates count as strangers.
     """
+    near = scored.where(np.maximum(*odds(scored, model)) > HOPELESS)
     for _ in range(ROUNDS):
-        match, household = odds(scored, model)
+        match, household = odds(near, model)
         p, h = chance(match - np.logaddexp2(0.0, household)), chance(household - np.logaddexp2(0.0, match))
         prior, share = float(p.sum()) / all_pairs, max(float(h.sum()) / all_pairs, LEAST_HOUSEHOLD)
         if prior <= 0:
             break
         settled = abs(np.log2(prior / model.prior)) + abs(np.log2(share / model.household)) < SETTLED
-        ladders = [_shares(row, p, len(f.m)) for f, row in zip(model.fields, scored.levels, strict=True)]
+        ladders = [_shares(row, p, len(f.m)) for f, row in zip(model.fields, near.levels, strict=True)]
         model = model.fitted(prior, share, ladders)
         if settled:
             break
