@@ -58,7 +58,7 @@ def show_identity(console: Console, found: list[Measured]) -> None:
     rows = [_row(m) for m in found]
     console.print(table(rows, list(rows[0]), right=list(rows[0])[1:]))
     console.print(
-        "[dim]prec., recall and F1 are of pairs, B3 F1 of records; promised is the precision that the model expected"
+        "[dim]prec., recall and F1 are of pairs, B3 F1 of records; promise is the precision that the model expected"
         " without labels; max is the largest person; bits is the threshold found. One set of defaults for all.[/]"
     )
     for m in [m for m in found if m.identical is not None]:
@@ -68,7 +68,7 @@ def show_identity(console: Console, found: list[Measured]) -> None:
 
 def _row(m: Measured) -> dict[str, object]:
     return {
-        "set": m.name, "records": m.records, "prec.": f"{m.precision:.4f}", "promised": f"{m.estimated_precision:.4f}",
+        "set": m.name, "records": m.records, "prec.": f"{m.precision:.4f}", "promise": f"{m.estimated_precision:.4f}",
         "recall": f"{m.recall:.3f}", "F1": f"{m.f1:.4f}", "B3 F1": f"{m.b_cubed:.3f}", "max": m.largest,
-        "bits": f"{m.threshold:.1f}", "s": f"{m.seconds:.0f}", "MB": f"{m.peak_rss_mb:,.0f}",
+        "bits": f"{m.threshold:.1f}", "s": f"{m.seconds:.0f}", "CPU s": f"{m.cpu_seconds:.0f}", "MB": f"{m.peak_rss_mb:,.0f}",
     }  # fmt: skip

@@ -50,6 +50,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     to_review: int
     generic_values: dict[str, int]
     seconds: float
+    cpu_seconds: float
     peak_rss_mb: float
     identical: bool | None = None
 
@@ -95,9 +96,9 @@ def _in_own_process(data: Path, name: str, records: int) -> Measured:
 
 def measure(name: str, labelled: LabelledRecords, repeats: int = 1) -> Measured:
     """Link and compare; with ``repeats`` also say whether all is the same again, the last time with permuted rows."""
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     linked = _link(labelled, labelled.records)
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - used
     at = pc.index_in(linked.people["record"], pc.cast(labelled.records[labelled.key], pa.string())).to_numpy()
     truth = labelled.truth.take(pa.array(at)).dictionary_encode().indices.to_numpy()
     people = linked.people["person"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -117,6 +118,7 @@ def measure(name: str, labelled: LabelledRecords, repeats: int = 1) -> Measured:
         to_review=len(linked.proposals),
         generic_values=linked.generic_values,
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         peak_rss_mb=peak_rss_mb(),
         identical=_identical(labelled, linked, repeats) if repeats > 1 else None,
     )

@@ -9,7 +9,8 @@
 """
 
 from butfor.identity.link.linked import Evidence, Explanation, Linked
+from butfor.identity.link.prepare import ROLES, Roles
 from butfor.identity.link.run import link_records
 from butfor.identity.link.threshold import Lanes, Policy
 
-__all__ = ["Evidence", "Explanation", "Lanes", "Linked", "Policy", "link_records"]
+__all__ = ["ROLES", "Evidence", "Explanation", "Lanes", "Linked", "Policy", "Roles", "link_records"]

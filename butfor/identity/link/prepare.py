@@ -23,6 +23,7 @@ _NOTHING = (
     "", "none", "null", "nan", "na", "n a", "unknown", "unbekannt", "not known", "anonymous", "anonym", "guest",
     "test", "undefined", "keine angabe", "xxx",
 )  # fmt: skip
+_BETWEEN_WORDS = r"[^\p{L}\p{N}]+"
 _TITLES = "mr|mrs|ms|miss|dr|prof|professor|sir|dame|lord|lady|rev|herr|frau|esq|jr|sr"
 _PLACEHOLDER_DATES = ("19000101", "11111111", "99991231")
 
@@ -93,7 +94,7 @@ def _raw(roles: Roles, role: str) -> str:
 
 def _text(expression: str) -> str:
     """Lower case without accents or punctuation, single spaces, NULL where it says nothing."""
-    plain = f"trim(regexp_replace(lower(strip_accents({expression})), '[^a-z0-9]+', ' ', 'g'))"
+    plain = f"trim(regexp_replace(lower(strip_accents({expression})), '{_BETWEEN_WORDS}', ' ', 'g'))"
     nothing = ", ".join(f"'{word}'" for word in _NOTHING)
     return f"(SELECT CASE WHEN t IN ({nothing}) THEN NULL ELSE t END FROM (SELECT {plain} AS t))"
 
@@ -107,30 +108,30 @@ def _names(roles: Roles) -> list[str]:
 
 def _with_name_parts(named: bool) -> str:
     """Words of the name; its first and last; sorted words, so that swapped fields agree; its rarest word."""
-    rest = "* EXCLUDE (raw_given_name, raw_surname, raw_full_name)"
+    raw = "raw_given_name, raw_surname, raw_full_name"
     if not named:
-        return f"SELECT {rest} FROM shaped"
+        return f"SELECT * EXCLUDE ({raw}) FROM shaped"
     whole = "coalesce(raw_full_name, nullif(concat_ws(' ', raw_given_name, raw_surname), ''))"
-    words = f"list_filter(string_split({whole}, ' '), lambda w: NOT regexp_full_match(w, '{_TITLES}'))"
     return f"""
-    WITH split AS (SELECT *, {words} AS words FROM shaped),
+    WITH split AS (
+      SELECT *, list_filter(string_split({whole}, ' '), lambda w: NOT regexp_full_match(w, '{_TITLES}')) AS words FROM shaped
+    ),
     often AS (SELECT w, count(*) AS n FROM (SELECT unnest(words) AS w FROM split) GROUP BY w),
     rarest AS (
       SELECT words, arg_min(w, (n, w)) AS rare
       FROM (SELECT words, unnest(words) AS w FROM (SELECT DISTINCT words FROM split)) JOIN often USING (w) GROUP BY words
     ),
     parts AS (
-      SELECT split.* EXCLUDE (words), rare, words AS ws,
-        coalesce(raw_given_name, words[1]) AS given,
+      SELECT *, coalesce(raw_given_name, words[1]) AS given,
         CASE WHEN raw_surname IS NOT NULL THEN raw_surname
              WHEN raw_given_name IS NULL AND len(words) > 1 THEN words[-1] END AS family
       FROM split LEFT JOIN rarest USING (words)
     )
-    SELECT {rest} EXCLUDE (ws), array_to_string(list_sort(ws), ' ') AS name,
+    SELECT * EXCLUDE ({raw}, words), nullif(array_to_string(list_sort(words), ' '), '') AS name,
       CASE WHEN given IS NOT NULL AND family IS NOT NULL
            THEN least(given, family) || ' ' || greatest(given, family) END AS pair
     FROM parts
-    """.replace(") EXCLUDE (ws)", ", ws)")
+    """
 
 
 def _dates(roles: Roles) -> list[str]:
