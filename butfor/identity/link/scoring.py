@@ -18,7 +18,7 @@ from butfor.identity.link.household import shares_frequency
 from butfor.identity.link.training import Model
 from butfor.store.linker import LinkBench
 
-CHUNK = 500_000
+CHUNK = 900_000
 """Pairs that Splink scores at once; bounds memory."""
 ROUNDS, SETTLED = 20, 2e-3
 """The model is fitted again on all candidates, at most so often, until the prior moves by a thousandth."""
