@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 from rich.console import Console
 
 from butfor.cli.show import JSON, emit, progress, table
-from butfor.proof import Measured, prove_identity
+
+if TYPE_CHECKING:
+    from butfor.proof import Measured
 
 bench = typer.Typer(
     help="Measure what butfor claims, on data whose truth is known.",
@@ -44,6 +47,8 @@ def identity(
 
     Example: `butfor bench identity --data ../shared/data/people --records 1000000`
     """
+    from butfor.proof import prove_identity
+
     found: list[Measured] = []
     with progress(as_json) as tell:
         for measured in prove_identity(Path(data), records=records, only=only, tell=tell):
