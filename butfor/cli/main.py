@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+import butfor.cli.bench as bench
 import butfor.cli.daily as daily
 import butfor.cli.live as live
 import butfor.cli.nouns as nouns
@@ -44,6 +45,7 @@ nouns.register(app)
 people.register(app)
 results.register(app)
 live.register(app)
+bench.register(app)
 
 
 def main() -> None:
