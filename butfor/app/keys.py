@@ -39,16 +39,20 @@ def open_hub(folder: str | Path) -> Iterator[Hub]:
         hub.close()
 
 
+# The name under which keys of the API are kept; such a key may read and decide, and no write key may.
+API = "api"
+
+
 def hashed(key: str) -> str:
     """Return what the hub keeps of a key. Keys are long and random, so a plain hash cannot be guessed backwards."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def add_key(folder: str | Path, source: str, now: datetime | None = None) -> NewKey:
-    """Make a write key for a live source; raise BadInput when there is no such source."""
+    """Make a write key for a live source, or with ``api`` a key of the API; raise BadInput when there is no such source."""
     plan = load_plan(Path(folder))
     live = [s.id for s in plan.all(Source) if s.connector == "segment"]
-    if source not in live:
+    if source not in (API, *live):
         raise BadInput(
             "source", value=source, rule="a write key belongs to a source whose connector is segment",
             next_step=did_you_mean(source, live) or f"write plan/sources/{source}.yaml with connector: segment and grain: event",

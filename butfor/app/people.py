@@ -20,6 +20,7 @@ from butfor.identity.facts import rules_of
 from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
 from butfor.identity.live import Observed, judge_again, observe
 from butfor.identity.sync import account_count, fill_hub, map_of_people, observations, publish_moves
+from butfor.ingest import Drained
 from butfor.model import BadInput
 from butfor.store import Table, named, select, sql
 
@@ -74,6 +75,11 @@ def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:
     if seen.merged or seen.split:
         cool(ws, moved)
     return seen
+
+
+def follow(ws: Workspace, drained: Drained) -> None:
+    """Follow what a micro-batch of live events brought; doing it again changes nothing."""
+    touch(ws, drained.accounts)
 
 
 def cool(ws: Workspace, people: Iterable[str]) -> None:

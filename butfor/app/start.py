@@ -22,7 +22,8 @@ Ask = Callable[[Question], str]
 # Draft until somebody sends: then status: active says that its events are delivered.
 SITE = Source(
     id="site", label="Our site and app", connector="segment", grain="event", status="draft",
-    means="Calls of any SDK of Segment, RudderStack or Jitsu, taken by butfor serve.",
+    # Who is logged in is the site's own knowledge; what is typed there is not.
+    confirms=["customer_id"], means="Calls of any SDK of Segment, RudderStack or Jitsu, taken by butfor serve.",
 )  # fmt: skip
 
 

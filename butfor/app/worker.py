@@ -30,14 +30,19 @@ class WorkerState(msgspec.Struct, kw_only=True):
 
 
 class Worker:
-    """One thread that owns the lake.
+    """One thread that owns the lake while it drains; who else wants it waits for the lock.
 
     ``after_drain`` is called in it with each batch once that is in the lake; after a kill, or an error of its own, with
     the same batch again. So it has to be repeatable, and an error that stays holds up the drain, as ``/health`` says.
     """
 
-    def __init__(self, drain: Drain, after_drain: Callable[[Drained], None] | None = None) -> None:
-        self._drain, self._after = drain, after_drain
+    def __init__(
+        self,
+        drain: Drain,
+        after_drain: Callable[[Drained], None] | None = None,
+        lake: threading.RLock | None = None,
+    ) -> None:
+        self._drain, self._after, self._lake = drain, after_drain, lake or threading.RLock()
         self._stop = threading.Event()
         self.state = WorkerState()
         self._thread = threading.Thread(target=self._run, name="butfor-worker", daemon=True)
@@ -57,7 +62,8 @@ class Worker:
         while not self._stop.wait(wait):
             began = time.perf_counter()
             try:
-                done = self._drain.step(after=self._after)
+                with self._lake:
+                    done = self._drain.step(after=self._after)
                 self.state.trouble = None
                 # Where much waits there is no time to wait for more.
                 wait = 0.0 if done and done.events + done.quarantined >= MUCH else PAUSE

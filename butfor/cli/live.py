@@ -9,7 +9,8 @@ from rich.markup import escape
 from butfor.app import open_workspace
 from butfor.app.keys import add_key, keys, revoke_key
 from butfor.app.observed import Observed, observed
-from butfor.cli.show import JSON, emit, table, to_json
+from butfor.app.people import follow, open_live
+from butfor.cli.show import JSON, emit, progress, table, to_json
 from butfor.plan.kinds import Term
 from butfor.web import Served
 from butfor.web import serve as run_server
@@ -38,7 +39,16 @@ def serve(
     Example: `butfor -C shop serve --port 8710`
     """
     with open_workspace(ctx.obj) as ws:
-        run_server(ws, host, port, ready=lambda made: _show_ready(made, as_json))
+        with progress(as_json) as tell:
+            tell("reading who is who")
+            open_live(ws)
+        run_server(
+            ws,
+            host,
+            port,
+            ready=lambda made: _show_ready(made, as_json),
+            after_drain=lambda done: follow(ws, done),
+        )
 
 
 def _show_ready(made: Served, as_json: bool) -> None:
@@ -125,7 +135,7 @@ def key_list(ctx: typer.Context, as_json: bool = JSON) -> None:
 
 
 def key_add(ctx: typer.Context, source: str, as_json: bool = JSON) -> None:
-    """Make a write key for a live source; it is shown once. Example: `butfor -C shop key add site`."""
+    """Make a write key for a live source, or a key of the API (`api`); it is shown once. Example: `butfor -C shop key add site`."""
     made = add_key(ctx.obj, source)
     emit(
         made,

@@ -11,6 +11,7 @@ from litestar import Litestar, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.router import Router
 
 from butfor.ingest.calls import KINDS
 
@@ -67,7 +68,7 @@ _ANSWERS = {
 }  # fmt: skip
 
 
-def pages(behind: Behind) -> Litestar:
+def pages(behind: Behind, *routers: Router) -> Litestar:
     """Return the application behind the door."""
 
     @get("/health", sync_to_thread=True)
@@ -78,9 +79,14 @@ def pages(behind: Behind) -> Litestar:
     config = OpenAPIConfig(
         title="butfor",
         version="1",
-        components=Components(security_schemes={"writeKey": SecurityScheme(type="http", scheme="basic")}),
+        components=Components(
+            security_schemes={
+                "writeKey": SecurityScheme(type="http", scheme="basic"),
+                "apiKey": SecurityScheme(type="http", scheme="basic"),
+            }
+        ),
     )
-    return Litestar([health, *map(_documented, KINDS), _documented("batch")], openapi_config=config)
+    return Litestar([health, *map(_documented, KINDS), _documented("batch"), *routers], openapi_config=config)
 
 
 def _documented(kind: str) -> HTTPRouteHandler:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from butfor.app.keys import API
 from butfor.ingest.calls import KINDS, LARGEST_EVENT
 from butfor.model import ButforError
 from butfor.store import Request
@@ -74,13 +75,13 @@ class Door:
     ) -> Answer:
         limit = LARGEST_BATCH if kind == "batch" else LARGEST_EVENT
         try:
-            source = self._keys.source(_header_key(headers))
+            source = self._keys.source(write_key_of(headers))
             body = unpacked(body, headers.get(b"content-encoding", b"").strip().lower(), limit)
             if len(body) > limit:
                 raise TooLarge
             ids, key = message_ids(kind, body)
             source = source or self._keys.source(key or _query_key(query))
-            if source is None:
+            if source is None or source == API:
                 return _UNKNOWN_KEY
             if ids:
                 await self._commits.submit(Request(source, kind, received, body, keys_of(source, ids)))
@@ -120,7 +121,8 @@ async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes | Answer
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _header_key(headers: dict[bytes, bytes]) -> str | None:
+def write_key_of(headers: dict[bytes, bytes]) -> str | None:
+    """Return the key that a call brings in its headers, or None."""
     if given := headers.get(b"x-write-key"):
         return given.decode("latin-1").partition(":")[0]
     scheme, _, value = headers.get(b"authorization", b"").partition(b" ")

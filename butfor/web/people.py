@@ -97,6 +97,10 @@ class People:
     def __init__(self, ws: Workspace, keys: KeyRing, lock: RLock) -> None:
         self.ws, self.keys, self.lock = ws, keys, lock
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> People:
+        # Litestar copies guards with all that they are bound to; there is one workspace.
+        return self
+
     def router(self) -> Router:
         """Return the routes under ``/v1``."""
         return Router(

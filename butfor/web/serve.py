@@ -23,6 +23,7 @@ from butfor.web.api import Health, pages
 from butfor.web.commits import Commits
 from butfor.web.door import Door, Receive, Scope, Send
 from butfor.web.keys import KeyRing
+from butfor.web.people import People
 
 # How often keys are read again; a revoked key works that much longer at most.
 KEYS_EVERY = 0.5
@@ -42,8 +43,9 @@ class Application:
 
     def __init__(self, ws: Workspace, after_drain: Callable[[Drained], None] | None = None) -> None:
         self.ws, self.inbox, self.keys = ws, Inbox(ws.hub), KeyRing(ws.hub)
-        self.worker = Worker(live_drain(ws, self.inbox), after_drain)
-        self.pages: Any = pages(self)
+        lake = threading.RLock()
+        self.worker = Worker(live_drain(ws, self.inbox), after_drain, lake)
+        self.pages: Any = pages(self, People(ws, self.keys, lake).router())
         self.commits: Commits | None = None
         self._door: Door | None = None
         self._reading: asyncio.Task[None] | None = None
