@@ -72,7 +72,9 @@ class FaultyProxy:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
             try:
                 writer.write(request)
-                return await _message(reader) or _AWAY
+                answer = await _message(reader)
+                self.met[f"server {answer[9:12].decode()}" if answer else "server hung up"] += 1
+                return answer or _AWAY
             finally:
                 writer.close()
         except OSError:

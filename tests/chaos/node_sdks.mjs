@@ -14,6 +14,8 @@ const load = createRequire(modules + "/");
 function segment() {
   const { Analytics } = load("@segment/analytics-node");
   const made = new Analytics({ writeKey: key, host: url, maxRetries: 100000, flushAt: 20, flushInterval: 100 });
+  // What the SDK itself gives up on was not sent: told, so that it is not taken for a loss of the server.
+  made.on("error", (error) => console.error("given up:", error.code, error.reason ?? error));
   return { track: (m) => made.track(m), identify: (m) => made.identify(m), close: () => made.closeAndFlush({ timeout: 120000 }) };
 }
 
