@@ -114,6 +114,8 @@ def test_what_sdks_sent_through_faults_and_20_kills_is_stored_exactly_once(
             server.kill()
             server.start()
         stop.touch()
+        time.sleep(3)
+        proxy.calm()
         sent = sent_by(programs, 180)
         wait_drained(server)
         assert server.stop() == 0
