@@ -36,6 +36,10 @@ class FaultyProxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
+    def calm(self) -> None:
+        """Let everything through from now on."""
+        self._share = 0.0
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await _message(reader):
@@ -72,7 +76,9 @@ class FaultyProxy:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
             try:
                 writer.write(request)
-                return await _message(reader) or _AWAY
+                answer = await _message(reader)
+                self.met[f"server {answer[9:12].decode()}" if answer else "server hung up"] += 1
+                return answer or _AWAY
             finally:
                 writer.close()
         except OSError:

@@ -56,6 +56,7 @@ def sent_by(programs: dict[str, subprocess.Popen[str]], timeout: float) -> dict[
     for name, program in programs.items():
         out, err = program.communicate(timeout=timeout)
         assert program.returncode == 0, f"{name}: {err[-2000:]}"
+        assert "given up" not in err, f"{name}: {err[-2000:]}"
         sent[name] = int(out.strip().splitlines()[-1])
     return sent
 
@@ -113,8 +114,11 @@ def test_what_sdks_sent_through_faults_and_20_kills_is_stored_exactly_once(
             server.kill()
             server.start()
         stop.touch()
+        time.sleep(3)
+        proxy.calm()
         sent = sent_by(programs, 180)
         wait_drained(server)
         assert server.stop() == 0
+    assert {k for k in proxy.met if k.startswith("server")} <= {"server 200", "server hung up"}, proxy.met
     assert all(proxy.met[fault] for fault in FAULTS), proxy.met
     assert stored(tmp_path / "shop") == expected(sent)
