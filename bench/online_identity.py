@@ -18,7 +18,7 @@ from butfor.plan.kinds import IdentityDecision, Term, Workspace
 from butfor.plan.retail import retail_plan
 from butfor.store import Hub
 
-ACCOUNTS, EVENTS, GROUP = 1_000_000, 40_000, 12
+ACCOUNTS, EVENTS, GROUP = 1_000_000, 60_000, 12
 NOW = datetime(2026, 7, 1)
 # The floor writes and reads as much by bare SQL: what the hub itself can do.
 

@@ -63,6 +63,11 @@ class Rules(msgspec.Struct, frozen=True):
         found = dict.fromkeys([*self.ranked, *self.following, *(x.term for x in self.limits)])
         return [t for t in found if t not in self.attributes]
 
+    @property
+    def judged(self) -> frozenset[str]:
+        """Return the terms of which a new value may change who is one person."""
+        return frozenset([*self.ranked, *(x.term for x in self.limits), NAME]) - frozenset(self.following)
+
     def blocks(self, term: str, value: str) -> bool:
         """Say whether a value is one that nobody may be known by."""
         return any(_pattern(p).fullmatch(value) for p in self.blocked.get(term, ()))

@@ -91,9 +91,9 @@ def _take_in(session: Session, rules: Rules, rows: list[Observation], now: datet
     )  # fmt: skip
     new = _new_values(session, rows, now)
     session.put("identifier", list(new.values()))
-    values = Counter((t, v) for _, t, v in new if t not in rules.following)
+    values = Counter((t, v) for _, t, v in new if t in rules.judged)
     devices = Counter((t, v) for _, t, v in new if t in rules.following)
-    return _Fresh({a for a, t, _ in new if t not in rules.following} | set(firsts), values, devices)
+    return _Fresh({a for a, t, _ in new if t in rules.judged} | set(firsts), values, devices)
 
 
 def _new_values(
