@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import coverage, live, load, rfm, scorecard, skew
+from bench import coverage, latency, live, load, online_identity, rfm, scorecard, skew
 
 RUNS = {
     "load": load.run,
     "live": live.run,
+    "online": online_identity.run,
+    "latency": latency.run,
     "rfm": rfm.run,
     "scorecard": scorecard.run,
     "skew": skew.main,

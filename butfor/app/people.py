@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,13 +17,20 @@ import butfor.profiles as profiles
 from butfor.app.workspace import Workspace
 from butfor.campaigns.cooling import hold_pending, release_pending
 from butfor.identity import PEOPLE_MAP
-from butfor.identity.facts import rules_of
+from butfor.identity.facts import Rules, rules_of
 from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
-from butfor.identity.live import Observed, judge_again, observe
-from butfor.identity.sync import account_count, fill_hub, map_of_people, observations, publish_moves
+from butfor.identity.live import Observation, Observed, judge_again, observe
+from butfor.identity.sync import (
+    account_count,
+    attributes_of_accounts,
+    fill_hub,
+    map_of_people,
+    observations,
+    publish_moves,
+)
 from butfor.ingest import Drained
 from butfor.model import BadInput
-from butfor.store import Table, named, select, sql
+from butfor.store import SOME_TIME, Query, Table, named, select, sql
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,24 +60,39 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
     ids = sorted(people)
     if not ids or "traits" not in ws.lake.tables():
         return 0
-    as_of, lake, table = ws.as_of(), ws.lake, profiles.trait_table(ws.plan)
+    lake, table = ws.lake, profiles.trait_table(ws.plan)
     lake.stage("touched_people", pa.table({"person_id": pa.array(ids, pa.string())}), like=PEOPLE_MAP)
     with lake.transaction():
         rows = lake.fetch(map_of_people("touched_people"))
         lake.stage("touched_map", rows, like=PEOPLE_MAP)
-        fresh = profiles.touched_traits(ws.trait_query(as_of, joined=True))
+        fresh, copied, members = _touched_queries(ws, ws.as_of())
         lake.rebuild(Table("touched_traits", table.columns), fresh)
-        n = lake.replace(table, "person_id", touched_ids(), touched_rows(list(table.columns)))
-        conditions = audiences.audience_conditions(ws.plan)
-        members = audiences.memberships(conditions, as_of, "touched_traits")
+        n = lake.replace(table, "person_id", touched_ids(), copied)
         lake.replace(audiences.MEMBERSHIP, "person_id", touched_ids(), members)
     return n
+
+
+def _touched_queries(ws: Workspace, as_of: datetime) -> tuple[Query, Query, Query]:
+    """Return the queries of touched traits, of their copy and of their audiences; they are built once for a plan."""
+    if ws.kept.get("plan") is not ws.plan:
+        columns = list(profiles.trait_table(ws.plan).columns)
+        fresh = profiles.touched_traits(ws.trait_query(SOME_TIME, joined=True))
+        conditions = audiences.audience_conditions(ws.plan)
+        members = audiences.memberships(conditions, SOME_TIME, "touched_traits")
+        ws.kept = {"plan": ws.plan, "touched": (fresh, touched_rows(columns), members)}
+    fresh, copied, members = ws.kept["touched"]
+    dialect = "spark" if ws.lake.engine == "spark" else "duckdb"
+    return fresh.moved(as_of, dialect), copied, members.moved(as_of, dialect)
 
 
 def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:
     """Follow what the lake has learnt of some accounts: who they are, then the traits and audiences of those people."""
     rules = rules_of(ws.plan)
-    seen = observe(ws.hub, rules, observations(ws.lake, rules, accounts), ws.now)
+    return _observed(ws, rules, observations(ws.lake, rules, accounts))
+
+
+def _observed(ws: Workspace, rules: Rules, shown: Iterable[Observation]) -> Observed:
+    seen = observe(ws.hub, rules, shown, ws.now)
     moved = publish_moves(ws.hub, ws.lake)
     refresh(ws, seen.people | moved)
     if seen.merged or seen.split:
@@ -79,7 +102,12 @@ def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:
 
 def follow(ws: Workspace, drained: Drained) -> None:
     """Follow what a micro-batch of live events brought; doing it again changes nothing."""
-    touch(ws, drained.accounts)
+    rules = rules_of(ws.plan)
+    shown = [Observation(**row) for row in drained.observations.to_pylist()]
+    rest = drained.accounts - {o.account_id for o in shown}
+    told = attributes_of_accounts(ws.lake, rules, shown)
+    more = observations(ws.lake, rules, rest) if rest else ()
+    _observed(ws, rules, [*shown, *told, *more])
 
 
 def cool(ws: Workspace, people: Iterable[str]) -> None:

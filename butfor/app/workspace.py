@@ -49,6 +49,8 @@ class Workspace:
     def __init__(self, folder: Path, plan: Plan, hub: Hub, lake: Lake, now: datetime | None = None) -> None:
         self.folder, self.plan, self.hub, self.lake = folder, plan, hub, lake
         self._now = now
+        # Queries that the live path runs many times a minute, and the plan that they were built for.
+        self.kept: dict[str, Any] = {}
 
     def __enter__(self) -> Workspace:
         return self

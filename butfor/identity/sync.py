@@ -76,6 +76,13 @@ def observations(lake: Lake, rules: Rules, accounts: Iterable[str] | None = None
             yield Observation(account, *keys[account], term, val)
 
 
+def attributes_of_accounts(lake: Lake, rules: Rules, shown: Iterable[Observation]) -> Iterator[Observation]:
+    """Yield the names and attributes that the lake knows of accounts that just showed something."""
+    keys = {o.account_id: (o.source, o.account_key) for o in shown}
+    for account, term, val in _attributes(_Some(lake, keys), rules):
+        yield Observation(account, *keys[account], term, val)
+
+
 class _Some:
     """Reads the rows of some accounts, or of all."""
 

@@ -63,6 +63,7 @@ class Drain:
         self._readings: dict[str, list[Reading]] = {}
         lake.ensure(*all_tables(plan))
         self._failed = 0
+        self._queries: dict[tuple[str, ...], Query] = {}
 
     def step(self, events: int = 20_000, after: Callable[[Drained], None] | None = None) -> Drained | None:
         """Drain the next about ``events`` events; None when there are none. Raises StoreError when a store refuses.
@@ -71,22 +72,24 @@ class Drain:
         is killed, it gets the same batch again.
         """
         position, upto = self._inbox.position(READER)
-        if upto <= position:
+        # What was begun before may be in the lake already; what begins now cannot be, for message ids come once.
+        begun = upto > position
+        if not begun:
             upto = self._inbox.reach(position, events)
             if upto == position:
                 return None
             self._inbox.begin(READER, position, upto)
-        done = self._tried(self._inbox.take(position, upto), upto)
+        done = self._tried(self._inbox.take(position, upto), upto, begun)
         if after:
             after(done)
         self._inbox.done(READER, upto)
         return done
 
-    def _tried(self, kept: list[Kept], upto: int) -> Drained:
+    def _tried(self, kept: list[Kept], upto: int, begun: bool) -> Drained:
         try:
             if self._failed == upto:
                 return self._halved(kept, upto)
-            return self._write(kept, upto)
+            return self._write(kept, upto, begun=begun)
         except ButforError:
             raise
         except Exception:
@@ -106,21 +109,22 @@ class Drain:
             half = len(kept) // 2
             return _together([self._halved(kept[:half], upto), self._halved(kept[half:], upto)], upto)
 
-    def _write(self, kept: list[Kept], upto: int, refuse: str = "") -> Drained:
+    def _write(self, kept: list[Kept], upto: int, refuse: str = "", begun: bool = True) -> Drained:
         batches = [
             arrivals(name, [k for k in kept if k.source == name], self._words)
             for name in dict.fromkeys(k.source for k in kept)
         ]
         with self._lake.workbench() as bench, self._lake.transaction():
-            parts = [self._one_source(bench, batch, refuse) for batch in batches]
+            parts = [self._one_source(bench, batch, refuse, begun) for batch in batches]
         return _together(parts, upto)
 
-    def _one_source(self, bench: Workbench, batch: Arrivals, refuse: str) -> Drained:
+    def _one_source(self, bench: Workbench, batch: Arrivals, refuse: str, begun: bool) -> Drained:
         source = self._plan.find(Source, batch.source)
         if source is None or refuse:
             batch = batch.refused(refuse or "unknown source")
             source = source or Source(id=batch.source, label=batch.source, connector="segment", grain="event")
-        return _Batch(self._lake, bench, source, batch, self._load_of(source.id)).run(self._read(source))
+        work = _Batch(self._lake, bench, source, batch, self._load_of(source.id), begun, self._queries)
+        return work.run(self._read(source))
 
     def _read(self, source: Source) -> list[Reading]:
         if source.id not in self._readings:
@@ -134,8 +138,12 @@ class Drain:
 class _Batch:
     """The events of one source in one micro-batch."""
 
-    def __init__(self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int) -> None:
+    def __init__(
+        self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int, begun: bool,
+        queries: dict[tuple[str, ...], Query],
+    ) -> None:  # fmt: skip
         self.lake, self.bench, self.source, self.batch, self.load_id = lake, bench, source, batch, load_id
+        self.begun, self.queries = begun, queries
 
     def run(self, readings: list[Reading]) -> Drained:
         """Stage and write each kind of call, then what they have in common."""
@@ -168,25 +176,51 @@ class _Batch:
         for t in terms:
             refund = t.role == "refund"
             if t.products:
-                names = [c.to[8:] for c in nested(source).values() if c.to[8:] in t.products]
-                lines = line_table(t).name
-                lake.insert(
-                    lines, write.new_products("staged_products", t.id, lines, self.load_id, names, refund)
-                )
-            table = event_table(t).name
-            lake.insert(
-                table, write.new_events(t.id, table, self.source.id, self.load_id, list(t.properties), refund)
-            )
+                lake.insert(line_table(t).name, self._products(t, source, refund))
+            lake.insert(event_table(t).name, self._typed(t, refund))
+
+    def _products(self, term: Term, source: Source, refund: bool) -> Query:
+        names = [c.to[8:] for c in nested(source).values() if c.to[8:] in term.products]
+        lines = line_table(term).name
+        return self._kept(
+            ("lines", term.id),
+            lambda: write.new_products(
+                "staged_products", term.id, lines, self.load_id, names, refund, self.begun
+            ),
+        )
+
+    def _typed(self, term: Term, refund: bool) -> Query:
+        table, names = event_table(term).name, list(term.properties)
+        return self._kept(
+            ("events", term.id),
+            lambda: write.new_events(term.id, table, self.source.id, self.load_id, names, refund, self.begun),
+        )
+
+    def _kept(self, name: tuple[str, ...], build: Callable[[], Query]) -> Query:
+        """Return a query that is the same in every batch of this source, built once."""
+        key = (*name, self.source.id, str(self.begun))
+        if key not in self.queries:
+            self.queries[key] = build()
+        return self.queries[key]
 
     def _people(self, reading: Reading) -> None:
         self.lake.adopt(self.bench, "staged")
         names = [f.target[7:] for f in reading.staging.named("person.")]
         # Every staged call has a time; the last argument but one is never used.
-        query = write.new_attributes(self.source.id, self.load_id, names, literal(datetime(1970, 1, 1)), True)
+        query = self._kept(
+            ("people",),
+            lambda: write.new_attributes(
+                self.source.id, self.load_id, names, literal(datetime(1970, 1, 1)), True
+            ),
+        )
         self.lake.insert("attribute", query)
 
     def _common(self, readings: list[Reading], faults: list[Reject]) -> None:
-        self._insert("observed", {"account": live_accounts(), "identifier": live_identifiers()})
+        observed = {
+            "account": self._kept(("accounts",), live_accounts),
+            "identifier": self._kept(("identifiers",), live_identifiers),
+        }
+        self._insert("observed", observed)
         if stage_surplus(self.bench, self.source.id, readings, self.batch.kept[0].seq):
             self._insert("surplus", {"unplanned": live_unplanned(self.load_id)})
         if stage_clocks(self.bench, self.source.id):

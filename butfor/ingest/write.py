@@ -81,15 +81,18 @@ def repeated(target: str, key: str, event: str | None) -> exp.Expression:
 
 @named("ingest.new_events")
 def new_events(
-    term: str, target: str, source: str, load_id: int, props: Sequence[str], refund: bool
+    term: str, target: str, source: str, load_id: int, props: Sequence[str], refund: bool, known: bool = True
 ) -> exp.Expression:
-    """Staged rows that are whole events of one term and not in the lake; refunds count up, not down."""
+    """Staged rows that are whole events of one term and not in the lake; refunds count up, not down.
+
+    Where none of them can be ``known`` to the lake yet, it is not searched for them.
+    """
+    unknown = "AND NOT EXISTS (SELECT 1 FROM _target AS t WHERE t.event_id = s.row_id)" if known else ""
     base = sql(
-        """
+        f"""
         SELECT s.row_id AS event_id, 0 AS part, s.account_id, :source AS source, s."time" AS occurred_at, :load AS load_id
         FROM staged AS s
-        WHERE s.fault IS NULL AND s.is_first AND s.term = :term AND s."time" IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM _target AS t WHERE t.event_id = s.row_id)
+        WHERE s.fault IS NULL AND s.is_first AND s.term = :term AND s."time" IS NOT NULL {unknown}
         """,
         tables={"_target": target},
         term=term,
@@ -102,14 +105,15 @@ def new_events(
 
 @named("ingest.new_products")
 def new_products(
-    staged: str, term: str, target: str, load_id: int, props: Sequence[str], refund: bool
+    staged: str, term: str, target: str, load_id: int, props: Sequence[str], refund: bool, known: bool = True
 ) -> exp.Expression:
-    """Products of staged events that are not in the lake."""
+    """Products of staged events that are not in the lake; where none can be ``known`` to it, it is not searched."""
+    unknown = "AND NOT EXISTS (SELECT 1 FROM _target AS t WHERE t.row_id = s.row_id)" if known else ""
     base = sql(
-        """
+        f"""
         SELECT s.row_id, s.event_id, :load AS load_id
         FROM _staged AS s
-        WHERE s.term = :term AND NOT EXISTS (SELECT 1 FROM _target AS t WHERE t.row_id = s.row_id)
+        WHERE s.term = :term {unknown}
         """,
         tables={"_staged": staged, "_target": target},
         term=term,

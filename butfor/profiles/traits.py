@@ -94,7 +94,11 @@ def _touched(node: exp.Expression) -> exp.Expression:
 
 
 def _base(
-    as_of: datetime, purchases: Sequence[str], refunds: Sequence[str], optional: Sequence[str], joined: bool
+    as_of: datetime,
+    purchases: Sequence[str],
+    refunds: Sequence[str],
+    optional: Sequence[str],
+    joined: bool,
 ) -> exp.Select:
     needs_first = {"first_order_at", "tenure_days"} & set(optional)
     first = "min(occurred_at)" if needs_first else "max(occurred_at)"

@@ -18,6 +18,9 @@ from sqlglot import exp
 
 P = ParamSpec("P")
 
+# A time that no data have; queries that are kept are built for it.
+SOME_TIME = datetime(1, 2, 3, 4, 5, 6, 7)
+
 REGISTRY: dict[str, Callable[..., Query]] = {}
 
 
@@ -26,6 +29,7 @@ class Query(msgspec.Struct, frozen=True):
 
     name: str
     expression: exp.Expression
+    texts: dict[str, str] = {}
 
     @property
     def ordered(self) -> bool:
@@ -33,8 +37,15 @@ class Query(msgspec.Struct, frozen=True):
         return self.expression.args.get("order") is not None
 
     def sql(self, dialect: str = "duckdb") -> str:
-        """Return the text for one engine."""
-        return self.expression.sql(dialect=dialect)
+        """Return the text for one engine; a query that is kept and run again is written once."""
+        if dialect not in self.texts:
+            self.texts[dialect] = self.expression.sql(dialect=dialect)
+        return self.texts[dialect]
+
+    def moved(self, moment: datetime, dialect: str) -> Query:
+        """Return a query built for the time ``SOME_TIME`` as of another, without building and writing it again."""
+        old, new = (t.isoformat(sep=" ") for t in (SOME_TIME, moment))
+        return Query(self.name, self.expression, {dialect: self.sql(dialect).replace(f"'{old}'", f"'{new}'")})
 
     def __str__(self) -> str:
         return f"-- {self.name}\n{self.expression.sql(dialect='duckdb', pretty=True)}"

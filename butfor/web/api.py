@@ -86,7 +86,11 @@ def pages(behind: Behind, *routers: Router) -> Litestar:
             }
         ),
     )
-    return Litestar([health, *map(_documented, KINDS), _documented("batch"), *routers], openapi_config=config)
+    return Litestar(
+        [health, *map(_documented, KINDS), _documented("batch"), *routers],
+        openapi_config=config,
+        logging_config=None,
+    )
 
 
 def _documented(kind: str) -> HTTPRouteHandler:
