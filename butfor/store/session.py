@@ -67,7 +67,12 @@ class Session:
 
     def empty(self, table: str) -> bool:
         """Say whether a table has no row."""
-        return not self.some(table, [self._tables[table].primary_key.columns.keys()[0]], 1)
+        cursor = self._connection.connection.cursor()
+        try:
+            cursor.execute(f'SELECT 1 FROM "{self._tables[table].name}" LIMIT 1')
+            return cursor.fetchone() is None
+        finally:
+            cursor.close()
 
     def _run(self, text: str, keys: Collection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         # SQLAlchemy's own way to send a list of keys costs more than SQLite takes to answer.
@@ -98,14 +103,8 @@ class Session:
         """Insert rows, or overwrite the other columns of those whose primary key is there already."""
         if not rows:
             return
-        target = self._tables[table]
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        query: Any = dialect.insert(target)
-        keys = [c.name for c in target.primary_key.columns]
-        fresh = {c: query.excluded[c] for c in rows[0] if c not in keys}
-        self._connection.execute(
-            query.on_conflict_do_update(index_elements=keys, set_=fresh), [dict(r) for r in rows]
-        )
+        query = _overwrite(self._tables[table], self._connection.dialect.name, tuple(rows[0]))
+        self._connection.execute(query, [dict(r) for r in rows])
 
     def change(self, table: str, key: str, rows: Sequence[Row]) -> None:
         """Set columns of rows that are there, found by one key column that each row names."""
@@ -187,6 +186,17 @@ def _with_times(rows: list[tuple[Any, ...]], times: list[int]) -> list[tuple[Any
     ]
 
 
+@lru_cache
+def _overwrite(target: sa.Table, engine: str, columns: tuple[str, ...]) -> Any:
+    """Return an insert of these columns that overwrites those beside the primary key where it is there already."""
+    dialect = postgresql if engine == "postgresql" else sqlite
+    query: Any = dialect.insert(target)
+    keys = [c.name for c in target.primary_key.columns]
+    fresh = {c: query.excluded[c] for c in columns if c not in keys}
+    return query.on_conflict_do_update(index_elements=keys, set_=fresh)
+
+
+@lru_cache
 def insert_once(target: sa.Table, engine: str) -> Any:
     """Return an insert that leaves rows alone whose key is there already."""
     dialect = postgresql if engine == "postgresql" else sqlite
