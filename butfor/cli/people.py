@@ -15,12 +15,13 @@ from rich.markup import escape
 
 from butfor.app import open_workspace
 from butfor.app.customer import Customer, Happened, customer, find_people
+from butfor.app.link import LinkRun, link_people
 from butfor.app.people import Decided, account_of, decide_review, judge_pair, undo, withdraw
 from butfor.app.privacy import Erased, erase_person, export_person
 from butfor.app.workspace import Workspace
 from butfor.catalog import balance, check_balances, earn, redeem, statement
 from butfor.channels.consent import GIVEN, WITHDRAWN, Statement, consents, say
-from butfor.cli.show import JSON, emit, moment, table, text
+from butfor.cli.show import JSON, emit, moment, progress, table, text
 from butfor.identity.recount import as_rows, judge_all
 from butfor.model import BadInput
 
@@ -32,7 +33,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     groups: dict[str, tuple[Callable[..., None], ...]] = {
         "customer": (customer_show, customer_find, customer_export, customer_erase),
-        "identity": (identity_diff, identity_log, identity_judgements, identity_merge, identity_separate, identity_withdraw, identity_undo),
+        "identity": (identity_link, identity_diff, identity_log, identity_judgements, identity_merge, identity_separate, identity_withdraw, identity_undo),
         "review": (review_list, review_approve, review_refuse),
         "points": (points_show, points_earn, points_redeem, points_check),
         "consent": (consent_show, consent_give, consent_withdraw),
@@ -186,6 +187,41 @@ def _show_diff(console: Console, before: int, after: int, rows: list[dict[str, A
     )
     shown = [r | {"accounts": len(r["accounts"])} for r in rows[:30]]
     console.print(table(shown, ["kind", "person_id", "other_id", "accounts"], right=["accounts"]))
+
+
+def identity_link(
+    ctx: typer.Context,
+    dry: bool = typer.Option(False, "--dry-run", help="show what would be joined, and change nothing"),
+    accept_merges: bool = typer.Option(
+        False, help="join them even when it is an unusual share of all people"
+    ),
+    as_json: bool = JSON,
+) -> None:
+    """Find people who are alike though no number joins them: typing errors, second addresses.
+
+    What is sure becomes a judgement that can be withdrawn; what may be waits in the review queue.
+
+    Example: `butfor -C shop identity link --dry-run`
+    """
+    with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
+        done = link_people(ws, dry=dry, accept=accept_merges, tell=tell)
+    emit(done, as_json, lambda console: _show_link(console, done))
+
+
+def _show_link(console: Console, done: LinkRun) -> None:
+    verb = "would be" if done.dry else "are"
+    console.print(
+        f"{done.people:,} people compared by {', '.join(done.compared)} in {done.seconds:.0f} s: {done.merges:,} merges "
+        f"(expected precision {done.expected_precision:.1%}), {done.reviews:,} pairs {verb} in the review queue; {done.people_after:,} people now"
+    )
+    for why in done.examples:
+        console.print(
+            f"  [bold]{why['bits']:.1f} bits[/] {why['a']} and {why['b']}: " + escape(_waterfall(why))
+        )
+
+
+def _waterfall(why: dict[str, Any]) -> str:
+    return ", ".join(f"{s['field']} {s['found']} {s['bits']:+.1f}" for s in why["steps"] if s["bits"])
 
 
 def identity_log(ctx: typer.Context, last: int = typer.Option(50), as_json: bool = JSON) -> None:

@@ -74,14 +74,20 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """Pairs of accounts that people judged: one person, or never one person. The smaller account comes first."""
+    """Pairs of accounts that were judged, the smaller account first: the same or never the same person by somebody, or alike by a model."""
 
     same: frozenset[tuple[str, str]] = frozenset()
     different: frozenset[tuple[str, str]] = frozenset()
+    alike: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def joins(self) -> frozenset[tuple[str, str]]:
+        """Return the pairs that speak for one person."""
+        return self.same | self.alike
 
     def accounts(self) -> set[str]:
-        """Return every account somebody judged."""
-        return {a for pair in (*self.same, *self.different) for a in pair}
+        """Return every account that was judged."""
+        return {a for pair in (*self.joins, *self.different) for a in pair}
 
 
 def rules_of(plan: Plan) -> Rules:

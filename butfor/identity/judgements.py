@@ -12,7 +12,7 @@ from butfor.identity.facts import Said, pair
 from butfor.model import BadInput
 from butfor.store import Hub, Session
 
-SAME, DIFFERENT, WITHDRAWN = "same", "different", "withdrawn"
+SAME, DIFFERENT, ALIKE, WITHDRAWN = "same", "different", "alike", "withdrawn"
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +57,8 @@ def fold(rows: Iterable[tuple[Any, ...]]) -> Said:
         for i, left, right, verdict, _ in every
         if verdict != WITHDRAWN and i not in gone
     }
-    return Said(
-        frozenset(p for p, v in last.items() if v == SAME),
-        frozenset(p for p, v in last.items() if v == DIFFERENT),
-    )
+    of = {v: frozenset(p for p, said in last.items() if said == v) for v in (SAME, DIFFERENT, ALIKE)}
+    return Said(of[SAME], of[DIFFERENT], of[ALIKE])
 
 
 def judgement_row(

@@ -1,7 +1,7 @@
 """The one judge of who is one person: a pure function of a set of facts, so no order of events can change it.
 
-Pairs are joined in a fixed order: what people judged first, then equal values that both sides verified, then equal
-values with agreeing names; within each by the rank of the identifier. A pair joins unless the whole resulting
+Pairs are joined in a fixed order: what people judged first, then equal values that both sides verified, then what the
+model of linkage found alike, then equal values with agreeing names; within each by the rank of the identifier. A pair joins unless the whole resulting
 person would break a veto: a negative judgement, a limit of the plan, or points on both sides.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 from butfor.clean import names_agree
 from butfor.identity.facts import NAME, Leaf, Limit, Rules, Said, Seen, Value, pair
 
-BY_HAND, VERIFIED, AGREEING, OPEN = range(4)
+BY_HAND, VERIFIED, ALIKE, AGREEING, OPEN = range(5)
 
 
 class Edge(msgspec.Struct, frozen=True, order=True):
@@ -153,9 +153,10 @@ def is_shared(leaf: Leaf, rules: Rules) -> bool:
 
 
 def _edges(known: dict[str, Leaf], rules: Rules, said: Said, generic: frozenset[Value]) -> Iterator[Edge]:
-    for left, right in said.same:
-        if left in known and right in known:
-            yield Edge(BY_HAND, -1, "", left, right)
+    for strength, pairs in (BY_HAND, said.same), (ALIKE, said.alike):
+        for left, right in pairs:
+            if left in known and right in known:
+                yield Edge(strength, -1, "", left, right)
     free = [leaf for leaf in known.values() if not is_shared(leaf, rules)]
     for rank, (term, rule) in enumerate(rules.linking.items()):
         carriers: dict[str, list[Leaf]] = {}
@@ -165,9 +166,9 @@ def _edges(known: dict[str, Leaf], rules: Rules, said: Said, generic: frozenset[
                     carriers.setdefault(value, []).append(leaf)
         for value, having in carriers.items():
             for one, other in combinations(having, 2):
-                strength = _strength(one, other, (term, value), rule.alone)
-                if strength is not None:
-                    yield Edge(strength, rank, value, *pair(one.account, other.account))
+                speaks = _strength(one, other, (term, value), rule.alone)
+                if speaks is not None:
+                    yield Edge(speaks, rank, value, *pair(one.account, other.account))
 
 
 def _strength(left: Leaf, right: Leaf, value: Value, alone: str) -> int | None:

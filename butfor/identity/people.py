@@ -114,7 +114,7 @@ def judge_with(lake: Lake, rules: Rules, said: Said, stakes: Mapping[str, int]) 
 
 
 def _pairs(ids: pa.Array, said: Said) -> tuple[Array, Array]:
-    pairs = sorted(said.same)
+    pairs = sorted(said.joins)
     left, right = (columns.positions(pa.array([p[i] for p in pairs], pa.string()), ids) for i in (0, 1))
     both = (left >= 0) & (right >= 0)
     return left[both], right[both]

@@ -20,6 +20,7 @@ from live_calls import SITE, Live, track
 from butfor import store
 from butfor.app import Workspace, open_workspace
 from butfor.app.customer import customer, find_people
+from butfor.app.link import person_records
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
@@ -245,6 +246,7 @@ def people_and_privacy(ws: Workspace) -> None:
     customer(ws, one)
     find_people(ws, "nobody@nowhere")
     touch(ws, [one, third])
+    ws.lake.fetch(person_records(["first_name", "city"], ["email"]))
     erase_person(ws, third, "a test", pseudonym=ID)
 
 

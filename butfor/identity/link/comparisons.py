@@ -131,13 +131,18 @@ def _birth() -> Comparison:
 
 
 def _email() -> Comparison:
-    """No level for similar mailboxes: people put their names there, and the name has been counted."""
+    """No level for similar mailboxes: people put their names there, and the name has been counted.
+
+    For the same reason a slip between addresses that are made of names (``p.smith``, ``p.smith2``) says nothing.
+    """
+    slip = _slips("email", 1)
+    namesakes = f"(mailbox_l IS NULL OR mailbox_r IS NULL) AND email_l <> email_r AND {slip}"
     return Comparison(
         "email",
-        _missing("email"),
+        f"{_missing('email')} OR ({namesakes})",
         (
             Level("same address", equal("email"), "email"),
-            Level("one slip of the keys", _slips("email", 1)),
+            Level("one slip of the keys", slip),
             Level("same mailbox, other provider", equal("mailbox"), "mailbox"),
         ),
     )

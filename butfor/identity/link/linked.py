@@ -57,7 +57,10 @@ class Linked:
 
     def explain(self, a: str, b: str) -> Explanation:
         """Return the waterfall of one pair of ``pairs``; raise BadInput for a pair that was not compared or fell short."""
-        at = self._find(a, b)
+        return self.explain_row(self._find(a, b))
+
+    def explain_row(self, at: int) -> Explanation:
+        """Return the waterfall of a row of ``pairs``."""
         steps = [Evidence("prior", "two records drawn at random", round(self.model.prior_bits, 6))]
         for number, field in enumerate(self.model.fields):
             steps += _steps(

@@ -43,7 +43,7 @@ def put_records(bench: LinkBench, records: pa.Table, roles: Roles, *, key: str, 
         f"SELECT CAST({_q(key)} AS VARCHAR) AS record, {origin} AS origin, {', '.join(columns)} FROM given_records",
     )
     bench.forget("given_records")
-    bench.make("named_records", _with_name_parts(has_name(roles)))
+    bench.make("named_records", _with_name_parts(has_name(roles), "email" in roles))
     bench.forget("shaped")
     names = [c for c in bench.columns("named_records") if c != "record"]
     bench.make(
@@ -106,12 +106,22 @@ def _names(roles: Roles) -> list[str]:
     ]
 
 
-def _with_name_parts(named: bool) -> str:
+def _own_mailbox() -> str:
+    """A mailbox that is made of its owner's name says what the name says already, unless a number tells it apart."""
+    plain = "replace(replace(replace({}, 'ae', 'a'), 'oe', 'o'), 'ue', 'u')"
+    word = f"contains({plain.format('mailbox')}, {plain.format('w')})"
+    named = f"len(list_filter(words, lambda w: len(w) >= 3 AND {word})) > 0"
+    few = "len(regexp_replace(mailbox, '[^0-9]', '', 'g')) < 3"
+    return f"CASE WHEN {named} AND {few} THEN NULL ELSE mailbox END AS mailbox"
+
+
+def _with_name_parts(named: bool, mailbox: bool) -> str:
     """Words of the name; its first and last; sorted words, so that swapped fields agree; its rarest word."""
     raw = "raw_given_name, raw_surname, raw_full_name"
     if not named:
         return f"SELECT * EXCLUDE ({raw}) FROM shaped"
     whole = "coalesce(raw_full_name, nullif(concat_ws(' ', raw_given_name, raw_surname), ''))"
+    own = f" REPLACE ({_own_mailbox()})" if mailbox else ""
     return f"""
     WITH split AS (
       SELECT *, list_filter(string_split({whole}, ' '), lambda w: NOT regexp_full_match(w, '{_TITLES}')) AS words FROM shaped
@@ -122,7 +132,7 @@ def _with_name_parts(named: bool) -> str:
       FROM (SELECT words, unnest(words) AS w FROM (SELECT DISTINCT words FROM split)) JOIN often USING (w) GROUP BY words
     ),
     parts AS (
-      SELECT *, coalesce(raw_given_name, words[1]) AS given,
+      SELECT *{own}, coalesce(raw_given_name, words[1]) AS given,
         CASE WHEN raw_surname IS NOT NULL THEN raw_surname
              WHEN raw_given_name IS NULL AND len(words) > 1 THEN words[-1] END AS family
       FROM split LEFT JOIN rarest USING (words)
