@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +18,9 @@ from butfor.identity.judgements import judgement_row, said_of
 from butfor.identity.live import Observation, judge_again, observe
 from butfor.identity.partition import partition
 from butfor.identity.people import judge_with
+from butfor.identity.shelf import Shelf
 from butfor.plan.kinds import Identity
-from butfor.store import Hub, Query
+from butfor.store import Hub
 
 NOW = datetime(2026, 7, 1)
 RULES = Rules(
@@ -73,77 +73,6 @@ def observation(step: Any) -> Observation:
 def in_world(step: Any, world: int) -> Any:
     """Name the accounts of a step after its sequence, so that all sequences can share one hub."""
     return tuple(f"{world}-{x}" if x in ACCOUNTS else x for x in step)
-
-
-class Shelf:
-    """The facts that a lake would hold, given to the batch lane under the names of its queries."""
-
-    def __init__(self, rows: list[Observation]) -> None:
-        self.rows, self.map = (
-            rows,
-            pa.table({c: pa.array([], pa.string()) for c in ("account_id", "person_id", "home")}),
-        )
-
-    def ensure(self, *tables: object) -> None:
-        pass
-
-    def tables(self) -> set[str]:
-        return {"attribute"}
-
-    def fetch(self, query: Query) -> pa.Table:
-        return {
-            "identity.people_map": lambda: self.map,
-            "identity.accounts": self._accounts,
-            "identity.known": self._known,
-            "identity.values": self._values,
-            "identity.attribute_facts": lambda: self._attributes(
-                [c.alias for c in query.expression.expressions[1:]]
-            ),
-        }[query.name]()
-
-    def _accounts(self) -> pa.Table:
-        ids = sorted({r.account_id for r in self.rows})
-        return pa.table(
-            {"account_id": pa.array(ids, pa.string()), "source": pa.array(["s"] * len(ids), pa.string())}
-        )
-
-    def _identifiers(self) -> dict[tuple[str, str, str], list[Observation]]:
-        out: dict[tuple[str, str, str], list[Observation]] = {}
-        for r in self.rows:
-            if r.term not in ("born", NAME):
-                out.setdefault((r.term, r.val, r.account_id), []).append(r)
-        return dict(sorted(out.items()))
-
-    def _known(self) -> pa.Table:
-        n: dict[tuple[str, str], int] = {}
-        for term, _, account in self._identifiers():
-            n[account, term] = n.get((account, term), 0) + 1
-        return table(
-            ["account_id", "term", "n"], [(a, t, k) for (a, t), k in sorted(n.items())], n=pa.int64()
-        )
-
-    def _values(self) -> pa.Table:
-        rows = []
-        for (term, val, account), seen_ in self._identifiers().items():
-            times = [s.seen_at for s in seen_]
-            first = min(t for t in times if t) if all(times) else None
-            rows.append((account, term, val, int(any(s.verified for s in seen_)), first))
-        names = ["account_id", "term", "val", "sure", "first_at"]
-        return table(names, rows, sure=pa.int64(), first_at=pa.timestamp("us"))
-
-    def _attributes(self, names: list[str]) -> pa.Table:
-        if names == ["born"]:
-            return table(
-                ["account_id", "born"], sorted({(r.account_id, r.val) for r in self.rows if r.term == "born"})
-            )
-        rows = sorted({(r.account_id, *r.val.split()) for r in self.rows if r.term == NAME})
-        return table(["account_id", "first", "last"], rows)
-
-
-def table(names: list[str], rows: list[tuple[Any, ...]], **types: pa.DataType) -> pa.Table:
-    return pa.table(
-        {n: pa.array([r[i] for r in rows], types.get(n, pa.string())) for i, n in enumerate(names)}
-    )
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +155,7 @@ def test_live_equals_batch(hub: Hub, steps_: list[Any], rng: random.Random) -> N
     with hub.session() as session:
         live = groups(session.rows_in("account", "account_id", everyone, ["account_id", "person_id"]))
         said, _ = said_of(session, everyone)
-    batch = judge_with(Shelf(rows), RULES, said, stakes)  # type: ignore[arg-type]
+    batch = judge_with(Shelf(rows, RULES), RULES, said, stakes)  # type: ignore[arg-type]
     assert groups(zip(*(batch.rows[c].to_pylist() for c in ("account_id", "person_id")), strict=True)) == live
 
 
