@@ -13,6 +13,7 @@ import butfor.profiles.timeline as timeline
 from butfor.app.workspace import Workspace
 from butfor.channels.consent import Consent, consents
 from butfor.identity import PEOPLE_MAP
+from butfor.identity.changes import former_ids
 from butfor.ingest import all_tables
 from butfor.model import BadInput
 from butfor.plan.kinds import Campaign, Source, Term
@@ -97,7 +98,7 @@ def customer(ws: Workspace, name: str) -> Customer:
     happened = [
         *_events(ws),
         *_points(ws, ids),
-        *_contacts(ws, person, ids),
+        *_contacts(ws, person),
         *_said(ws, identifiers),
         *_merges(ws, person, ids),
     ]
@@ -240,15 +241,8 @@ def _points(ws: Workspace, ids: list[str]) -> Iterator[Happened]:
             )
 
 
-def former_ids(ws: Workspace, person: str, accounts: list[str]) -> set[str]:
-    """Return every id under which something may be written down of a person: their own, and those of their accounts."""
-    known = {person, *accounts}
-    rows = ws.hub.rows("person_change")
-    return known | {r["other_id"] for r in rows if r["person_id"] == person and r["kind"] == "merge"}
-
-
-def _contacts(ws: Workspace, person: str, ids: list[str]) -> Iterator[Happened]:
-    for each in sorted(former_ids(ws, person, ids)):
+def _contacts(ws: Workspace, person: str) -> Iterator[Happened]:
+    for each in sorted(former_ids(ws.hub, person)):
         for r in ws.hub.rows("contact", person_id=each):
             campaign = ws.plan.find(Campaign, r["campaign"])
             details = {

@@ -31,15 +31,23 @@ def person_ids(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -
     Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest.
     """
     won: dict[int, list[str]] = {}
-    for home in sorted({h for p in parts for a in p if (h := members[a].home)}):
-        claims = [(_claim(part, home, members), i) for i, part in enumerate(parts)]
-        best = max(claims, key=lambda c: (c[0], -c[1]))
-        won.setdefault(best[1], []).append(home)
+    for home, among in sorted(_claimants(parts, members).items()):
+        best = max(among, key=lambda i: (_claim(parts[i], home, members), -i))
+        won.setdefault(best, []).append(home)
     taken = {h for homes in won.values() for h in homes}
     out: dict[str, str] = {}
     for i, part in enumerate(parts):
         name = min(won[i], key=lambda h: _age(part, h, members)) if i in won else _new(part, taken)
         out |= dict.fromkeys(part, name)
+    return out
+
+
+def _claimants(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -> dict[str, list[int]]:
+    """Return for each home the parts that hold accounts of it."""
+    out: dict[str, list[int]] = {}
+    for i, part in enumerate(parts):
+        for home in sorted({h for a in part if (h := members[a].home)}):
+            out.setdefault(home, []).append(i)
     return out
 
 

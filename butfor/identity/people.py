@@ -93,7 +93,7 @@ def judge_with(lake: Lake, rules: Rules, said: Said, stakes: Mapping[str, int]) 
     follows = columns.followers(facts, ids, rules, label, free, shared)
     label = np.where(follows >= 0, follows, label)
     inside = free | (follows >= 0)
-    rows = _named(ids, label, free, before, facts)
+    rows = _named(ids, label, free, before, facts, rules.claiming)
     rows = pa.concat_tables([rows, _following(ids, follows, label, free, rows)])
     changes = changes_between(before, rows)
     people = len(pc.unique(rows["person_id"]))
@@ -186,7 +186,9 @@ def _leaves(
     return {a: Leaf(a, held, stakes.get(a, 0)) for a, held in carried.items()}
 
 
-def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: pa.Table) -> pa.Table:
+def _named(
+    ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: pa.Table, claiming: list[str]
+) -> pa.Table:
     """Give each account its person's id and its home: old ids stay, new people are named after their smallest account."""
     accounts_ = ids.filter(pa.array(inside))
     part = label[inside]
@@ -195,7 +197,8 @@ def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: 
     )
     person, unclear = columns.easy_ids(accounts_, part, home)
     if unclear.any():
-        person = _by_claims(accounts_, part, home, person, unclear, facts)
+        mine = facts.filter(pc.is_in(facts["term"], pa.array(claiming, pa.string())))
+        person = _by_claims(accounts_, part, home, person, unclear, mine)
     return pa.table({"account_id": accounts_, "person_id": person, "home": pc.coalesce(home, person)})
 
 
