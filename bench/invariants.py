@@ -158,7 +158,9 @@ class Batch:
     def _look(self, worlds: Iterable[World]) -> None:
         having = list(worlds)
         with self.hub.session() as session:
-            rows = session.rows_in("account", "account_id", [a for w in having for a in w.accounts], ["account_id", "person_id"])
+            rows = session.rows_in(
+                "account", "account_id", [a for w in having for a in w.accounts], ["account_id", "person_id"]
+            )
         known = {a: p for a, p in rows if p}
         for w in having:
             w.people = {a: known[a] for a in w.accounts if a in known}
@@ -206,7 +208,9 @@ class Batch:
         out: dict[str, list[tuple[int, str, str]]] = {}
         for r in rows:
             if r["verdict"] != "withdrawn" and r["id"] not in gone:
-                out.setdefault(r["left_account"].split("-")[0], []).append((r["id"], r["left_account"], r["right_account"]))
+                out.setdefault(r["left_account"].split("-")[0], []).append(
+                    (r["id"], r["left_account"], r["right_account"])
+                )
         return out
 
     def _withdraw(self, worlds: list[World]) -> None:
@@ -224,7 +228,11 @@ class Batch:
         self._judge(pairs, "withdrawn", [max(have[w.number])[0] for w in worlds])
         self._look(worlds)
         for w in worlds:
-            self._holds(w.people == before[w.number], "a merge withdrawn leaves a trace", lambda w=w: (before[w.number], w.people))  # type: ignore[misc]
+            self._holds(
+                w.people == before[w.number],
+                "a merge withdrawn leaves a trace",
+                lambda w=w: (before[w.number], w.people),
+            )  # type: ignore[misc]
 
     def _earn(self, worlds: list[World]) -> None:
         picked = [(w, self.rng.choice(w.accounts), self.rng.randint(1, 50)) for w in worlds]
@@ -239,7 +247,15 @@ class Batch:
             points = self.rng.randint(1, 40)
             may = w.owns(account, term, val) and w.points[account] >= points
             try:
-                redeem(self.hub, account, points, str(self.rng.random()), identifier=(term, val), now=self.now, who="t")
+                redeem(
+                    self.hub,
+                    account,
+                    points,
+                    str(self.rng.random()),
+                    identifier=(term, val),
+                    now=self.now,
+                    who="t",
+                )
                 done = True
             except Refused:
                 done = False
@@ -260,17 +276,24 @@ class Batch:
     def _consent(self, worlds: list[World]) -> None:
         said = []
         for w in worlds:
-            address, verdict = f"{w.number}{self.rng.choice(VALUES['email'])}", self.rng.choice([GIVEN, WITHDRAWN])
+            address, verdict = (
+                f"{w.number}{self.rng.choice(VALUES['email'])}",
+                self.rng.choice([GIVEN, WITHDRAWN]),
+            )
             when = NOW + timedelta(days=self.rng.randint(-20, 20))
             w.said.setdefault(address, []).append((when, verdict))
-            said.append(Statement(channel="email", address=address, verdict=verdict, occurred_at=when, source="t"))
+            said.append(
+                Statement(channel="email", address=address, verdict=verdict, occurred_at=when, source="t")
+            )
         say(self.hub, said, self.now)
         found = consents(self.hub, "email", [s.address for s in said])
         for w in worlds:
             for address, told in w.said.items():
                 no = WITHDRAWN in [v for t, v in told if t == max(told)[0]]
                 if address in found:
-                    self._holds(not no or found[address].verdict == WITHDRAWN, "a no is a no", lambda x=told: x)  # type: ignore[misc]
+                    self._holds(
+                        not no or found[address].verdict == WITHDRAWN, "a no is a no", lambda x=told: x
+                    )  # type: ignore[misc]
 
     def _launch(self, worlds: list[World]) -> None:
         """Run the campaign for these worlds as ``campaigns.launch`` does, and look at what was sent."""
@@ -280,7 +303,14 @@ class Batch:
         fresh = [decide(c, CAMPAIGN, EXPERIMENT, salt_of(EXPERIMENT)) for c in self._candidates(worlds, mine)]
         decisions = standing(mine, known_as(self.hub, {r["person_id"] for r in mine}), fresh, self.now)
         wait = self.now + timedelta(days=2) if self.rng.random() < 0.3 else None
-        record(self.hub, CAMPAIGN, EXPERIMENT, decisions if wait is None else [_later(d) for d in decisions], self.now, wait)
+        record(
+            self.hub,
+            CAMPAIGN,
+            EXPERIMENT,
+            decisions if wait is None else [_later(d) for d in decisions],
+            self.now,
+            wait,
+        )
         if wait is None:
             self._sent(worlds, fresh, decisions)
 
@@ -326,8 +356,13 @@ class Batch:
         values = sorted({r.val for r in w.rows if r.account_id in gone and r.term == "email"})
         ids = sorted(former_ids(self.hub, person))
         with self.hub.session() as session:
-            forget_in_hub(session, RULES, gone, ids, values, f"gone-{w.number}-{self.rng.random()}"[:36], self.now)
-            left = [session.rows_in(t, "account_id", gone, ["account_id"]) for t in ("account", "identifier", "points")]
+            forget_in_hub(
+                session, RULES, gone, ids, values, f"gone-{w.number}-{self.rng.random()}"[:36], self.now
+            )
+            left = [
+                session.rows_in(t, "account_id", gone, ["account_id"])
+                for t in ("account", "identifier", "points")
+            ]
         self._holds(not any(left), "an erased account is still there", lambda: gone)
         for address in values:
             w.said[address] = [(datetime.max, WITHDRAWN)] if w.said.get(address) else []
@@ -335,7 +370,9 @@ class Batch:
 
     def _compare_lanes(self) -> None:
         rows = [r for w in self.worlds for r in w.rows]
-        live = {r["account_id"]: (r["person_id"], r["home"]) for r in self.hub.rows("account") if r["person_id"]}
+        live = {
+            r["account_id"]: (r["person_id"], r["home"]) for r in self.hub.rows("account") if r["person_id"]
+        }
         shelf = Shelf(rows, RULES, [(a, *p) for a, p in live.items()])
         found = judge_with(shelf, RULES, all_said(self.hub), stakes(self.hub)).rows  # type: ignore[arg-type]
         batch = {r["account_id"]: (r["person_id"], r["home"]) for r in found.to_pylist()}
@@ -355,7 +392,9 @@ class Batch:
         self._holds(not any(entries.values()), "an entry does not add up to zero", lambda: entries)
         for w in self.worlds:
             ours = {a: held[a] for a in w.accounts}
-            self._holds(ours == {a: w.points[a] for a in w.accounts}, "points moved", lambda x=(ours, w.points): x)  # type: ignore[misc]
+            self._holds(
+                ours == {a: w.points[a] for a in w.accounts}, "points moved", lambda x=(ours, w.points): x
+            )  # type: ignore[misc]
 
 
 def _later(decision: Any) -> Any:
@@ -385,8 +424,18 @@ def run(sequences: int | None = None, seed: int = 1) -> Invariants:
         Hub("sqlite", empty).close()
         while done < wanted:
             batch = _one(empty, Path(folder) / "hub", seed + done, min(TOGETHER, wanted - done))
-            made, broken, first, done = made + batch.made, broken + batch.broken, batch.first | first, done + len(batch.worlds)
-            print(f"\rinvariants: {done:,} of {wanted:,} sequences, {sum(broken.values())} violations", end="", file=sys.stderr, flush=True)
+            made, broken, first, done = (
+                made + batch.made,
+                broken + batch.broken,
+                batch.first | first,
+                done + len(batch.worlds),
+            )
+            print(
+                f"\rinvariants: {done:,} of {wanted:,} sequences, {sum(broken.values())} violations",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
     print(file=sys.stderr)
     steps = sum(made[m] for m in MOVES)
     return Invariants(

@@ -157,12 +157,15 @@ def _accounts(ws: Workspace, name: str) -> list[dict[str, Any]]:
     ws.lake.ensure(*all_tables(ws.plan), PEOPLE_MAP)
     source, _, key = name.partition(":")
     rows = ws.lake.fetch(timeline.accounts_of_person([name])).to_pylist()
+    # An id may be a person's and that of an account which is somebody else's since a split: the person is meant.
+    rows = [r for r in rows if r["person_id"] == name] or rows
     if not rows and key and ws.plan.find(Source, source):
         rows = [r for r in find_people(ws, key) if r["source"] == source]
     rows = rows or find_people(ws, name)
     people = sorted({r["person_id"] or r["account_id"] for r in rows})
     if len(people) == 1:
-        return list(ws.lake.fetch(timeline.accounts_of_person(people)).to_pylist())
+        found = ws.lake.fetch(timeline.accounts_of_person(people)).to_pylist()
+        return [r for r in found if (r["person_id"] or r["account_id"]) == people[0]]
     if not people:
         raise BadInput(
             "customer", value=name, rule="somebody is known by this id, source:key, e-mail, phone or card",

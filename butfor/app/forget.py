@@ -50,7 +50,9 @@ def _rename_assignments(session: Session, people: Collection[str], pseudonym: st
         arms.setdefault(experiment, {})[person] = arm
     for experiment, by_person in sorted(arms.items()):
         if len(set(by_person.values())) == 1:
-            session.update("assignment", {"person_id": pseudonym}, experiment=experiment, person_id=min(by_person))
+            session.update(
+                "assignment", {"person_id": pseudonym}, experiment=experiment, person_id=min(by_person)
+            )
     session.drop_in("assignment", "person_id", people)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import butfor.profiles.forget as forget
 from butfor.app.customer import Customer, customer
 from butfor.app.forget import forget_in_hub
+from butfor.app.people import carry
 from butfor.app.workspace import DATA, Workspace
 from butfor.audiences import MEMBERSHIP
 from butfor.experiments.outcomes import ASSIGNMENT
@@ -71,7 +72,8 @@ def erase_person(
     kept = {t.id: 0 for t in _events(ws) if t.role in KEPT}
     removed = _from_lake(ws, accounts, people, values, pseudonym, kept)
     with ws.hub.session() as session:
-        gone, _ = forget_in_hub(session, rules_of(ws.plan), accounts, people, values, pseudonym, ws.now)
+        gone, moves = forget_in_hub(session, rules_of(ws.plan), accounts, people, values, pseudonym, ws.now)
+    carry(ws, moves.people)
     removed |= gone
     removed["outbox"] = _from_outboxes(ws, values)
     found = _search(ws, accounts, values)

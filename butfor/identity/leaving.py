@@ -8,16 +8,19 @@ from datetime import datetime
 
 from butfor.identity.facts import Rules, Value
 from butfor.identity.judgements import said_of
-from butfor.identity.live import judge_again
+from butfor.identity.live import LOCK, judge_again
 from butfor.identity.moves import Moves
 from butfor.store import Session
 
 
-def leave(session: Session, rules: Rules, accounts: Collection[str], people: Collection[str], now: datetime) -> Moves:
+def leave(
+    session: Session, rules: Rules, accounts: Collection[str], people: Collection[str], now: datetime
+) -> Moves:
     """Drop accounts, what they carried and what was judged of them, and judge again who is left around them.
 
     ``people`` are the ids that nobody keeps afterwards: an account whose home was there gets the id it goes by.
     """
+    session.lock(LOCK)
     gone = set(accounts)
     values = _values(session, gone)
     _, partners = said_of(session, gone)

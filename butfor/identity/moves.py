@@ -89,11 +89,14 @@ def settle(session: Session, rules: Rules, region: Region, now: datetime, cause:
     rows = session.rows_in("account", "account_id", leaves, ["account_id", "person_id", "home"])
     moves.before = {a: p for a, p, _ in rows}
     members = {a: region.member(a, home) for a, _, home in rows}
-    others, more = _who_share_homes(session, rules, {m.home for m in members.values() if m.home}, set(members))
+    others, more = _who_share_homes(
+        session, rules, {m.home for m in members.values() if m.home}, set(members)
+    )
     moves.before |= {a: p for a, (p, _) in more.items()}
-    named = person_ids([*parts, *others], members | {a: m for a, (_, m) in more.items()})
-    moves.after = {a: named.get(a) for a in moves.before}
     members |= {a: m for a, (_, m) in more.items()}
+    lent = lambda names: {h for (h,) in session.rows_in("account", "home", names, ["home"])}  # noqa: E731
+    named = person_ids([*parts, *others], members, lent)
+    moves.after = {a: named.get(a) for a in moves.before}
     # Who tells nothing of whose it is claims nobody's id, whatever it was before.
     moves.home = {a: None if a in nobody else members[a].home or named.get(a) for a in moves.before}
     moves.home_before = {a: members[a].home for a in moves.before}

@@ -230,7 +230,8 @@ def _by_claims(
     for i, account in zip(where.tolist(), some.to_pylist(), strict=True):
         members[account] = Member(account, home[i].as_py(), *facts_of.get(account, (0, None)))
         parts.setdefault(int(part[i]), set()).add(account)
-    named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members)
+    homes = set(pc.unique(home).to_pylist())
+    named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members, homes.intersection)
     out = person.to_numpy(zero_copy_only=False).copy()
     out[where] = [named[a] for a in some.to_pylist()]
     return pa.array(out, pa.string())

@@ -20,7 +20,9 @@ _MAP = ["account_id", "person_id", "home"]
 class Shelf:
     """Stands in for a lake that holds these observations, and the map of people that stands (default: none)."""
 
-    def __init__(self, rows: Sequence[Observation], rules: Rules, people: Sequence[tuple[Any, ...]] = ()) -> None:
+    def __init__(
+        self, rows: Sequence[Observation], rules: Rules, people: Sequence[tuple[Any, ...]] = ()
+    ) -> None:
         self._rows, self._rules = rows, rules
         self._map = _table(_MAP, sorted(people))
         self._about = {*rules.attributes, NAME}
@@ -45,7 +47,9 @@ class Shelf:
         }[query.name]()
 
     def _accounts(self) -> pa.Table:
-        return _table(["account_id", "source"], [(a, "s") for a in sorted({r.account_id for r in self._rows})])
+        return _table(
+            ["account_id", "source"], [(a, "s") for a in sorted({r.account_id for r in self._rows})]
+        )
 
     def _identifiers(self) -> dict[tuple[str, str, str], list[Observation]]:
         out: dict[tuple[str, str, str], list[Observation]] = {}

@@ -36,7 +36,7 @@ def quarantined_with() -> exp.Expression:
     return sql(
         """
         SELECT DISTINCT q.row_id FROM quarantine AS q JOIN gone_values AS g
-          ON coalesce(q.val, '') = g.val OR coalesce(q.raw, '') LIKE concat('%', g.val, '%')
+          ON lower(coalesce(q.val, '')) = lower(g.val) OR lower(coalesce(q.raw, '')) LIKE concat('%', lower(g.val), '%')
         """
     )
 

@@ -223,3 +223,33 @@ def test_a_browser_belongs_to_who_logs_in_on_it_and_a_kiosk_to_nobody(hub: Hub) 
     assert people(hub, "anon", "v1") == {frozenset({"anon", "v1"})}
     observe(hub, RULES, [email("v2", "v2@shop"), device("v2")], NOW)
     assert people(hub, "anon", "v1", "v2") == {frozenset({"v1"}), frozenset({"v2"})}
+
+
+def judge(hub: Hub, left: str, right: str, verdict: str, of: int | None = None) -> int:
+    number = hub.start("judgement", judgement_row(left, right, verdict, "t", "r", "", NOW, of))
+    with hub.session() as session:
+        judge_again(session, RULES, {left, right}, NOW, verdict)
+    return number
+
+
+def test_two_people_never_have_one_id(hub: Hub) -> None:
+    """An account that lost its home is not called by its own name, for others may have that as their home."""
+    observe(hub, RULES, [email("z1", "z@shop"), email("z2", "z@shop")], NOW)
+    apart = judge(hub, "z1", "z2", "different")
+    observe(hub, RULES, [email("z2", "y@shop"), email("z3", "y@shop")], NOW)
+    judge(hub, "z1", "z2", "withdrawn", apart)
+    observe(hub, RULES, [email(f"z{i}", "y@shop") for i in (4, 5)], NOW)
+    judge(hub, "z1", "z2", "different")
+    ids = {r["account_id"]: r["person_id"] for r in hub.rows("account") if r["account_id"][0] == "z"}
+    assert len(set(ids.values())) == 5
+
+
+def test_a_name_and_then_a_device_alone_is_nobody_in_both_lanes(hub: Hub) -> None:
+    names = [Observation(a, "s", a, NAME, "anna berg", None, False) for a in ("n1", "n2")]
+    observe(hub, RULES, names, NOW)
+    judge(hub, "n1", "n2", "same")
+    observe(hub, RULES, [Observation("n1", "s", "n1", "device", "phone", None, False)], NOW)
+    rows = {
+        r["account_id"]: (r["person_id"], r["home"]) for r in hub.rows("account") if r["account_id"][0] == "n"
+    }
+    assert rows == {"n1": (None, None), "n2": ("n2", "n2")}
