@@ -23,12 +23,12 @@ import msgspec
 from butfor.app.forget import forget_in_hub
 from butfor.campaigns.cooling import fresh_merges
 from butfor.campaigns.launch import record
-from butfor.campaigns.standing import standing
+from butfor.campaigns.standing import held_since, standing
 from butfor.catalog import earn, redeem
 from butfor.channels.consent import GIVEN, WITHDRAWN, Statement, consents, say
 from butfor.decide import Candidate, decide
 from butfor.experiments.design import salt_of
-from butfor.identity.changes import former_ids, known_as
+from butfor.identity.changes import former_ids, known_as, left_since
 from butfor.identity.facts import NAME, Limit, Rules
 from butfor.identity.judgements import all_said, judgement_row
 from butfor.identity.live import Observation, judge_again, observe
@@ -145,7 +145,7 @@ class Batch:
                 if having := moves.get(kind):
                     self.made[kind] += len(having)
                     getattr(self, f"_{kind}")(having)
-            self.now += timedelta(days=self.rng.choice([0, 1, 3]))
+            self.now += timedelta(days=self.rng.choice([0, 1, 3]), seconds=1)
         self._look(self.worlds)
         self._compare_lanes()
         self._compare_points()
@@ -301,7 +301,8 @@ class Batch:
         rows = self.hub.rows("contact")
         mine = [r for r in rows if r["campaign"] == CAMPAIGN.id]
         fresh = [decide(c, CAMPAIGN, EXPERIMENT, salt_of(EXPERIMENT)) for c in self._candidates(worlds, mine)]
-        decisions = standing(mine, known_as(self.hub, {r["person_id"] for r in mine}), fresh, self.now)
+        left = left_since(self.hub, held_since(mine))
+        decisions = standing(mine, known_as(self.hub, {r["person_id"] for r in mine}), fresh, self.now, left)
         wait = self.now + timedelta(days=2) if self.rng.random() < 0.3 else None
         record(
             self.hub,

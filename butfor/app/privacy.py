@@ -20,7 +20,16 @@ from butfor.audiences import MEMBERSHIP
 from butfor.experiments.outcomes import ASSIGNMENT
 from butfor.identity import PEOPLE_MAP, rules_of
 from butfor.identity.changes import former_ids
-from butfor.ingest.tables import ACCOUNT, IDENTIFIER, QUARANTINE, attribute_table, event_table, line_table
+from butfor.ingest.erased import mark_of
+from butfor.ingest.tables import (
+    ACCOUNT,
+    ERASED_MARKS,
+    IDENTIFIER,
+    QUARANTINE,
+    attribute_table,
+    event_table,
+    line_table,
+)
 from butfor.model import BadInput
 from butfor.plan.kinds import Term
 from butfor.profiles import trait_table
@@ -118,7 +127,9 @@ def _from_lake(
     lake.stage("gone_accounts", pa.table({"account_id": pa.array(accounts, pa.string())}), like=PEOPLE_MAP)
     lake.stage("gone_people", pa.table({"person_id": pa.array(people, pa.string())}), like=PEOPLE_MAP)
     lake.stage("gone_values", pa.table({"val": pa.array([v for v in values if len(v) > 3], pa.string())}))
+    lake.stage("staged_marks", pa.table({"mark": [mark_of(a) for a in accounts]}), like=ERASED_MARKS)
     with lake.transaction():
+        lake.insert("erased", forget.marks())
         for term in _events(ws):
             if term.role in KEPT:
                 kept[term.id] = _rename(ws, event_table(term), pseudonym)

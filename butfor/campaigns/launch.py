@@ -15,14 +15,14 @@ from sqlglot import exp
 from butfor.campaigns.cooling import fresh_merges, promised
 from butfor.campaigns.gate import check_unchanged, goal_experiment, pass_gate
 from butfor.campaigns.render import Renderer, content_attributes
-from butfor.campaigns.standing import may_change, standing, waiting
+from butfor.campaigns.standing import held_since, may_change, standing, waiting
 from butfor.channels import Message, channel
 from butfor.channels.consent import WITHDRAWN, consents
 from butfor.decide import Candidate, Decision, decide
 from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
-from butfor.identity.changes import known_as
+from butfor.identity.changes import known_as, left_since
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Term, Variant
 from butfor.profiles import attributes
@@ -134,7 +134,8 @@ def launch(
     sender = channel(campaign.channel, folder, campaign.id)
     fresh = _decisions(hub, lake, plan, campaign, experiment, as_of)
     earlier = hub.rows("contact", campaign=campaign.id)
-    decisions = standing(earlier, known_as(hub, {r["person_id"] for r in earlier}), fresh, as_of)
+    left = left_since(hub, held_since(earlier))
+    decisions = standing(earlier, known_as(hub, {r["person_id"] for r in earlier}), fresh, as_of, left)
     if send_at and send_at > as_of:
         decisions = [waiting(d) for d in decisions]
     run = _summary(campaign, experiment, decisions, as_of)

@@ -10,10 +10,10 @@ from butfor.store import Session
 
 
 def follow(session: Session, rules: Rules, moves: Moves, devices: Mapping[Value, int]) -> None:
-    """Let the followers of new devices, and of accounts that moved, follow whoever carries their devices now."""
+    """Let the followers of new devices, and of accounts that moved or have a name now, follow who carries their devices."""
     if not rules.following:
         return
-    moved = set(moves.moved)
+    moved = set(moves.touched)
     columns = ["account_id", "term", "val"]
     mine = session.rows_in("identifier", "account_id", moved, columns)
     asked = set(devices) | {(t, v) for _, t, v in mine if t in rules.following}

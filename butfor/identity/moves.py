@@ -32,15 +32,19 @@ class Moves:
         return sorted(a for a, p in self.after.items() if self.before.get(a) != p)
 
     @property
+    def touched(self) -> list[str]:
+        """Return the accounts that moved, or came to claim an id, or ceased to."""
+        rehomed = {a for a, home in self.home_before.items() if self.home.get(a) != home}
+        return sorted({*self.moved, *rehomed})
+
+    @property
     def people(self) -> set[str]:
         """Return every person that lost or won an account."""
         return {p for a in self.moved for p in (self.before.get(a), self.after[a]) if p}
 
     def write(self, session: Session, now: datetime, cause: str) -> None:
         """Write persons and homes of the accounts that moved, what became of their old people, and reviews."""
-        moved = self.moved
-        rehomed = {a for a, home in self.home_before.items() if self.home.get(a) != home}
-        touched = sorted({*moved, *rehomed})
+        moved, touched = self.moved, self.touched
         rows = [{"account_id": a, "person_id": self.after[a], "home": self.home.get(a)} for a in touched]
         session.change("account", "account_id", rows)
         session.append("moved", [{"account_id": a} for a in touched], once=True)

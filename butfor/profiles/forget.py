@@ -80,6 +80,12 @@ def nobody(columns: Sequence[str]) -> exp.Expression:
     return select("staged_nobody", columns)
 
 
+@named("forget.marks")
+def marks() -> exp.Expression:
+    """The marks that the accounts leave behind, so that their next delivery is recognised."""
+    return sql("SELECT mark FROM staged_marks")
+
+
 @named("forget.size")
 def size(table: str) -> exp.Expression:
     """How many rows a table has."""
