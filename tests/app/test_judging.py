@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from stories import NOW, campaign_documents, load_joined, load_receipts, make_shop
 
@@ -17,6 +18,7 @@ from butfor.app.privacy import erase_person
 from butfor.channels.consent import Statement, consents, say
 from butfor.identity.read import people_map
 from butfor.model import BadInput
+from butfor.plan import load_workspace_file, save_workspace_file
 from butfor.plan.kinds import Column, Source
 
 FORM = Source(
@@ -30,8 +32,9 @@ CRM = Source(
 
 
 @pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
+def ws(tmp_path: Path, hub_url: str) -> Iterator[Workspace]:
     path = make_shop(tmp_path / "shop", FORM, CRM, *campaign_documents())
+    save_workspace_file(path, msgspec.structs.replace(load_workspace_file(path), hub=hub_url))
     with open_workspace(path, now=NOW) as opened:
         load_receipts(opened, {"ann": 3, "otto": 4, "eve": 5})
         opened.run()

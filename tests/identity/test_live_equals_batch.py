@@ -21,6 +21,7 @@ from butfor.identity.people import judge_with
 from butfor.identity.shelf import Shelf
 from butfor.plan.kinds import Identity
 from butfor.store import Hub
+from conftest import new_database
 
 NOW = datetime(2026, 7, 1)
 RULES = Rules(
@@ -75,9 +76,10 @@ def in_world(step: Any, world: int) -> Any:
     return tuple(f"{world}-{x}" if x in ACCOUNTS else x for x in step)
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    opened = Hub("sqlite", tmp_path_factory.mktemp("hub"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    url = "sqlite" if request.param == "sqlite" else new_database(request.getfixturevalue("postgres_url"))
+    opened = Hub(url, tmp_path_factory.mktemp("hub"))
     yield opened
     opened.close()
 
@@ -146,7 +148,7 @@ def judgements(hub: Hub, account: str) -> list[dict[str, Any]]:
     return [r for r in rows if r["verdict"] != "withdrawn"]
 
 
-@settings(max_examples=int(os.environ.get("BUTFOR_SEQUENCES", "250")), deadline=None)
+@settings(max_examples=int(os.environ.get("BUTFOR_SEQUENCES", "150")), deadline=None)
 @given(steps_=steps, rng=st.randoms(use_true_random=False))
 def test_live_equals_batch(hub: Hub, steps_: list[Any], rng: random.Random) -> None:
     world = next(WORLDS)
