@@ -133,14 +133,31 @@ def _split(
         return label, []
     member = np.isin(raw, hard)
     leaves = _leaves(facts, attributes, ids, member, stakes)
+    same, different = (_by_label(pairs, ids, raw) for pairs in (said.same, said.different))
     for part in columns.groups(raw, member):
+        own = int(raw[part[0]])
+        about = Said(frozenset(same.get(own, ())), frozenset(different.get(own, ())))
         accounts_ = [leaves[ids[int(i)].as_py()] for i in part]
-        judged = partition(accounts_, rules, said, generic.values)
+        judged = partition(accounts_, rules, about, generic.values)
         held += judged.held
         at = {ids[int(i)].as_py(): int(i) for i in part}
         for people in judged.parts:
             label[[at[a] for a in people]] = min(at[a] for a in people)
     return label, held
+
+
+def _by_label(
+    pairs: frozenset[tuple[str, str]], ids: pa.Array, raw: Array
+) -> dict[int, set[tuple[str, str]]]:
+    """Sort judgements by the connected accounts that they are about, so that each is looked at once."""
+    out: dict[int, set[tuple[str, str]]] = {}
+    every = sorted(pairs)
+    for each, at in zip(
+        every, columns.positions(pa.array([p[0] for p in every], pa.string()), ids), strict=True
+    ):
+        if at >= 0:
+            out.setdefault(int(raw[at]), set()).add(each)
+    return out
 
 
 def _attribute_facts(lake: Lake, rules: Rules, names: bool) -> dict[str, pa.Table]:

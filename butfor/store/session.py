@@ -145,6 +145,12 @@ class Session:
             out |= {k: int(n) for k, n in self._connection.execute(query.where(target.c[key].in_(part)))}
         return out
 
+    def sizes(self, table: str, key: str, filled: str) -> dict[Any, tuple[int, int]]:
+        """Return per key how many rows there are, and in how many of them a column is filled."""
+        target = self._tables[table]
+        query = sa.select(target.c[key], sa.func.count(), sa.func.count(target.c[filled]))
+        return {k: (int(n), int(m)) for k, n, m in self._connection.execute(query.group_by(target.c[key]))}
+
 
 class _Texts:
     """SQL that finds rows by a list of keys, given as one JSON text."""

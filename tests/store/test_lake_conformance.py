@@ -245,6 +245,7 @@ def people_and_privacy(ws: Workspace) -> None:
     customer(ws, one)
     find_people(ws, "nobody@nowhere")
     touch(ws, [one, third])
+    ws.run()
     erase_person(ws, third, "a test", pseudonym=ID)
 
 
