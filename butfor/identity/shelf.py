@@ -5,7 +5,7 @@ With it tests and benchmarks judge the same facts in both lanes without a lake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +36,7 @@ class Shelf:
 
     def fetch(self, query: Query) -> pa.Table:
         """Answer a query of the batch lane."""
-        return {
+        answers: dict[str, Callable[[], pa.Table]] = {
             "identity.people_map": lambda: self._map,
             "identity.accounts": self._accounts,
             "identity.known": self._known,
@@ -44,7 +44,8 @@ class Shelf:
             "identity.attribute_facts": lambda: self._attributes(
                 [c.alias for c in query.expression.expressions[1:]]
             ),
-        }[query.name]()
+        }
+        return answers[query.name]()
 
     def _accounts(self) -> pa.Table:
         return _table(

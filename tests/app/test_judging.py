@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from live_calls import SITE, Live
 from stories import NOW, campaign_documents, load_joined, load_receipts, make_shop
 
 from butfor.app import Workspace, open_workspace
@@ -232,3 +233,29 @@ def test_a_held_out_person_stays_held_out_under_an_id_that_no_account_bears(ws: 
     load_joined(ws, "eve", NOW - timedelta(days=1))
     ws.launch("join_us")
     assert not [r for r in ws.contacts("join_us") if r["person_id"] == home and r["outcome"] == "sent"]
+
+
+def test_live_events_of_the_erased_are_turned_away_with_nothing_of_what_they_said(tmp_path: Path) -> None:
+    path = make_shop(tmp_path / "live", SITE, *campaign_documents())
+    with open_workspace(path, now=NOW) as ws:
+        live = Live(ws)
+        call = {
+            "type": "identify",
+            "userId": "u1",
+            "traits": {"email": "una@example.org", "firstName": "Una"},
+        }
+        live.put(call | {"messageId": "m1"}, received=NOW)
+        live.run()
+        ws.run()
+        open_live(ws)
+        erase_person(ws, "site:u1", "her request")
+        live.put(
+            call | {"messageId": "m2"}, call | {"messageId": "m3", "userId": "u2", "traits": {}}, received=NOW
+        )
+        live.run()
+        live.inbox.close()
+        row = next(r for r in ws.quarantine() if r["reason"] == "erased")
+        assert (row["val"], row["raw"]) == (None, None)
+        with pytest.raises(BadInput):
+            customer(ws, "una@example.org")
+        assert [a.account_key for a in customer(ws, "site:u2").accounts] == ["u2"]
