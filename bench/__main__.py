@@ -1,13 +1,14 @@
 """``make bench``: run every benchmark, print ratios, and exit 1 when a target is missed.
 
-Name some of them to run only those: ``python -m bench load rfm``. ``--seeds N`` shortens the coverage run.
+Name some of them to run only those: ``python -m bench load rfm``. ``--seeds N`` shortens the coverage run,
+the variable BUTFOR_SEQUENCES that of the invariants.
 """
 
 from __future__ import annotations
 
 import sys
 
-from bench import coverage, latency, live, load, online_identity, rfm, scorecard, skew
+from bench import coverage, invariants, latency, live, load, online_identity, rfm, scorecard, skew
 
 RUNS = {
     "load": load.run,
@@ -18,6 +19,7 @@ RUNS = {
     "scorecard": scorecard.run,
     "skew": skew.main,
     "coverage": coverage.run,
+    "invariants": invariants.run,
 }
 
 

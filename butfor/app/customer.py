@@ -13,6 +13,7 @@ import butfor.profiles.timeline as timeline
 from butfor.app.workspace import Workspace
 from butfor.channels.consent import Consent, consents
 from butfor.identity import PEOPLE_MAP
+from butfor.identity.changes import former_ids
 from butfor.ingest import all_tables
 from butfor.model import BadInput
 from butfor.plan.kinds import Campaign, Source, Term
@@ -97,7 +98,7 @@ def customer(ws: Workspace, name: str) -> Customer:
     happened = [
         *_events(ws),
         *_points(ws, ids),
-        *_contacts(ws, person, ids),
+        *_contacts(ws, person),
         *_said(ws, identifiers),
         *_merges(ws, person, ids),
     ]
@@ -156,12 +157,15 @@ def _accounts(ws: Workspace, name: str) -> list[dict[str, Any]]:
     ws.lake.ensure(*all_tables(ws.plan), PEOPLE_MAP)
     source, _, key = name.partition(":")
     rows = ws.lake.fetch(timeline.accounts_of_person([name])).to_pylist()
+    # An id may be a person's and that of an account which is somebody else's since a split: the person is meant.
+    rows = [r for r in rows if r["person_id"] == name] or rows
     if not rows and key and ws.plan.find(Source, source):
         rows = [r for r in find_people(ws, key) if r["source"] == source]
     rows = rows or find_people(ws, name)
     people = sorted({r["person_id"] or r["account_id"] for r in rows})
     if len(people) == 1:
-        return list(ws.lake.fetch(timeline.accounts_of_person(people)).to_pylist())
+        found = ws.lake.fetch(timeline.accounts_of_person(people)).to_pylist()
+        return [r for r in found if (r["person_id"] or r["account_id"]) == people[0]]
     if not people:
         raise BadInput(
             "customer", value=name, rule="somebody is known by this id, source:key, e-mail, phone or card",
@@ -240,15 +244,8 @@ def _points(ws: Workspace, ids: list[str]) -> Iterator[Happened]:
             )
 
 
-def former_ids(ws: Workspace, person: str, accounts: list[str]) -> set[str]:
-    """Return every id under which something may be written down of a person: their own, and those of their accounts."""
-    known = {person, *accounts}
-    rows = ws.hub.rows("person_change")
-    return known | {r["other_id"] for r in rows if r["person_id"] == person and r["kind"] == "merge"}
-
-
-def _contacts(ws: Workspace, person: str, ids: list[str]) -> Iterator[Happened]:
-    for each in sorted(former_ids(ws, person, ids)):
+def _contacts(ws: Workspace, person: str) -> Iterator[Happened]:
+    for each in sorted(former_ids(ws.hub, person)):
         for r in ws.hub.rows("contact", person_id=each):
             campaign = ws.plan.find(Campaign, r["campaign"])
             details = {

@@ -16,10 +16,11 @@ import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.workspace import Workspace
 from butfor.campaigns.cooling import hold_pending, release_pending
+from butfor.catalog import Posted, balance, earn
 from butfor.identity import PEOPLE_MAP
 from butfor.identity.facts import Rules, rules_of
 from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
-from butfor.identity.live import Observation, Observed, judge_again, observe
+from butfor.identity.live import LOCK, Observation, Observed, judge_again, observe
 from butfor.identity.sync import (
     account_count,
     attributes_of_accounts,
@@ -143,24 +144,19 @@ def judge_pair(
     _need_why(why)
     one, other = account_of(ws, left), account_of(ws, right)
     row = judgement_row(one, other, verdict, who or getpass.getuser(), "by hand", why, ws.now)
-    return _decide(ws, row)
+    return _decide(ws, [row])
 
 
 def withdraw(ws: Workspace, number: int, why: str, who: str | None = None) -> Decided:
     """Take a judgement back; people, traits and audiences are as if it had never been said."""
     _need_why(why)
     old = judgement(ws.hub, number)
-    row = judgement_row(
-        old.left_account,
-        old.right_account,
-        WITHDRAWN,
-        who or getpass.getuser(),
-        "by hand",
-        why,
-        ws.now,
-        old.id,
-    )
-    return _decide(ws, row)
+    name = who or getpass.getuser()
+    row = judgement_row(old.left_account, old.right_account, WITHDRAWN, name, "by hand", why, ws.now, old.id)
+    done = _decide(ws, [row])
+    for pair in ws.hub.rows("review", left_account=row["left_account"], right_account=row["right_account"]):
+        ws.hub.update("review", {"status": "open", "decided_at": None, "decided_by": None}, id=pair["id"])
+    return done
 
 
 def undo(ws: Workspace, change: int, why: str, who: str | None = None) -> Decided:
@@ -190,8 +186,7 @@ def undo(ws: Workspace, change: int, why: str, who: str | None = None) -> Decide
         )
     rule = f"undo of change {change}"
     rows = [judgement_row(m, s, DIFFERENT, who or getpass.getuser(), rule, why, ws.now) for m, s in pairs]
-    ws.hub.append("judgement", rows[:-1])
-    return _decide(ws, rows[-1], {a for p in pairs for a in p})
+    return _decide(ws, rows)
 
 
 def decide_review(ws: Workspace, number: int, same: bool, why: str, who: str | None = None) -> Decided:
@@ -229,22 +224,41 @@ def account_of(ws: Workspace, name: str) -> str:
     return str(row["account_id"])
 
 
-def _decide(ws: Workspace, row: dict[str, Any], more: set[str] | None = None) -> Decided:
-    number = ws.hub.start("judgement", row)
+def credit(
+    ws: Workspace, account: str, points: int, reference: str, *, who: str, kind: str = "earn"
+) -> Posted:
+    """Credit an account; with its first points it is judged again, for they keep apart what equal names had joined."""
+    number = account_of(ws, account)
+    done = earn(ws.hub, number, points, reference, now=ws.now, who=who, kind=kind)
+    if balance(ws.hub, number).earned == done.points:
+        with ws.hub.session() as session:
+            moves = judge_again(session, rules_of(ws.plan), {number}, ws.now, f"points {done.entry}")
+        carry(ws, moves.people)
+    return done
+
+
+def carry(ws: Workspace, people: Iterable[str]) -> set[str]:
+    """Carry people who changed in the hub into map, traits, audiences and waiting messages; return all who were touched."""
+    found = publish_moves(ws.hub, ws.lake) | set(people)
+    refresh(ws, found)
+    cool(ws, found)
+    return found
+
+
+def _decide(ws: Workspace, rows: list[dict[str, Any]]) -> Decided:
+    """Write judgements down and carry them out, all or nothing; the last of them is named."""
+    accounts = {r[side] for r in rows for side in ("left_account", "right_account")}
     with ws.hub.session() as session:
-        pair = {row["left_account"], row["right_account"]} | (more or set())
-        moves = judge_again(session, rules_of(ws.plan), pair, ws.now, f"judgement {number}")
-        now = {p for (p,) in session.rows_in("account", "account_id", pair, ["person_id"]) if p}
-    people = publish_moves(ws.hub, ws.lake) | moves.people | now
-    refresh(ws, people)
-    cool(ws, people)
+        session.lock(LOCK)
+        session.append("judgement", rows)
+        last = session.rows_in("judgement", "left_account", [rows[-1]["left_account"]], ["id"])
+        number = max(n for (n,) in last)
+        moves = judge_again(session, rules_of(ws.plan), accounts, ws.now, f"judgement {number}")
+        now = {p for (p,) in session.rows_in("account", "account_id", accounts, ["person_id"]) if p}
+    people = carry(ws, moves.people | now)
     return Decided(
-        judgement=number,
-        verdict=row["verdict"],
-        people=sorted(people),
-        merged=moves.merged,
-        split=moves.split,
-    )
+        judgement=number, verdict=rows[-1]["verdict"], people=sorted(people), merged=moves.merged, split=moves.split,
+    )  # fmt: skip
 
 
 def _need_why(why: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -13,17 +12,28 @@ import msgspec
 import pyarrow as pa
 
 import butfor.profiles.forget as forget
-from butfor.app.customer import Customer, customer, former_ids
+from butfor.app.customer import Customer, customer
+from butfor.app.forget import forget_in_hub
+from butfor.app.people import carry
 from butfor.app.workspace import DATA, Workspace
 from butfor.audiences import MEMBERSHIP
-from butfor.channels.consent import forgotten
 from butfor.experiments.outcomes import ASSIGNMENT
-from butfor.identity import PEOPLE_MAP
-from butfor.ingest.tables import ACCOUNT, IDENTIFIER, QUARANTINE, attribute_table, event_table, line_table
+from butfor.identity import PEOPLE_MAP, rules_of
+from butfor.identity.changes import former_ids
+from butfor.ingest.erased import mark_of
+from butfor.ingest.tables import (
+    ACCOUNT,
+    ERASED_MARKS,
+    IDENTIFIER,
+    QUARANTINE,
+    attribute_table,
+    event_table,
+    line_table,
+)
 from butfor.model import BadInput
 from butfor.plan.kinds import Term
 from butfor.profiles import trait_table
-from butfor.store import Session, Table
+from butfor.store import Table
 
 # Receipts are kept by commercial and tax law; what else is known of a person is not.
 KEPT = ("purchase", "refund")
@@ -64,13 +74,16 @@ def erase_person(
         )
     known = customer(ws, name)
     accounts = [a.account_id for a in known.accounts]
-    people = sorted(former_ids(ws, known.person_id, accounts))
+    people = sorted(former_ids(ws.hub, known.person_id))
     values = sorted({i.value for i in known.identifiers} | {a.account_key for a in known.accounts})
     pseudonym = pseudonym or str(uuid.uuid4())
     apart = _keep_apart(ws, known, pseudonym)
     kept = {t.id: 0 for t in _events(ws) if t.role in KEPT}
     removed = _from_lake(ws, accounts, people, values, pseudonym, kept)
-    removed |= _from_hub(ws, accounts, people, values, pseudonym)
+    with ws.hub.session() as session:
+        gone, moves = forget_in_hub(session, rules_of(ws.plan), accounts, people, values, pseudonym, ws.now)
+    carry(ws, moves.people)
+    removed |= gone
     removed["outbox"] = _from_outboxes(ws, values)
     found = _search(ws, accounts, values)
     done = Erased(
@@ -114,7 +127,9 @@ def _from_lake(
     lake.stage("gone_accounts", pa.table({"account_id": pa.array(accounts, pa.string())}), like=PEOPLE_MAP)
     lake.stage("gone_people", pa.table({"person_id": pa.array(people, pa.string())}), like=PEOPLE_MAP)
     lake.stage("gone_values", pa.table({"val": pa.array([v for v in values if len(v) > 3], pa.string())}))
+    lake.stage("staged_marks", pa.table({"mark": [mark_of(a) for a in accounts]}), like=ERASED_MARKS)
     with lake.transaction():
+        lake.insert("erased", forget.marks())
         for term in _events(ws):
             if term.role in KEPT:
                 kept[term.id] = _rename(ws, event_table(term), pseudonym)
@@ -167,51 +182,6 @@ def _new_account(ws: Workspace, pseudonym: str) -> None:
     ws.lake.stage("staged_nobody", one, like=PEOPLE_MAP)
     ws.lake.insert("account", forget.nobody(list(ACCOUNT.columns)))
     ws.lake.insert("people_map", forget.nobody(list(PEOPLE_MAP.columns)))
-
-
-def _from_hub(
-    ws: Workspace, accounts: list[str], people: list[str], values: list[str], pseudonym: str
-) -> dict[str, int]:
-    with ws.hub.session() as session:
-        removed = {
-            f"hub {t}": session.drop_in(t, "account_id", accounts)
-            for t in ("account", "identifier", "moved", "refusal")
-        }
-        for table, sides in (
-            ("judgement", ("left_account", "right_account")),
-            ("review", ("left_account", "right_account")),
-            ("person_change", ("person_id", "other_id")),
-        ):
-            gone = people if table == "person_change" else accounts
-            removed[f"hub {table}"] = sum(session.drop_in(table, side, gone) for side in sides)
-        for account in accounts:
-            _rename_points(session, account, pseudonym)
-        for person in people:
-            session.update("contact", {"person_id": pseudonym, "address": None}, person_id=person)
-            session.update("assignment", {"person_id": pseudonym}, person_id=person)
-        removed["hub consent"] = _forget_consent(session, values)
-    return removed
-
-
-def _rename_points(session: Session, account: str, pseudonym: str) -> None:
-    """Let the entries stand, so that the ledger still adds up, under the new name."""
-    for number, entry, line in session.rows_in("points", "account_id", [account], ["id", "entry", "line"]):
-        other = session.rows_in("points", "entry", [entry], ["id"])
-        name = f"{pseudonym}/{number}"
-        for (each,) in other:
-            session.update("points", {"entry": name, "reference": ""}, id=each)
-        session.update("points", {"account_id": pseudonym, "line": line}, id=number)
-
-
-def _forget_consent(session: Session, values: list[str]) -> int:
-    """Keep a no as a mark that no address can be read from, and nothing else."""
-    rows = session.rows_in("consent", "address", values, ["id", "channel", "address"])
-    for number, channel, address in rows:
-        mark = forgotten(address)
-        key = hashlib.sha256(f"{channel}{mark}{number}".encode()).hexdigest()
-        values_ = {"address": mark, "account_id": None, "verdict": "withdrawn", "key": key}
-        session.update("consent", values_, id=number)
-    return len(rows)
 
 
 def _from_outboxes(ws: Workspace, values: list[str]) -> int:

@@ -20,8 +20,9 @@ from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.campaigns.cooling import hold_pending
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.identity import PeopleFound, coverage, joined_accounts
+from butfor.identity import PeopleFound, coverage, joined_accounts, rules_of
 from butfor.identity.recount import recount
+from butfor.identity.sync import keep_up
 from butfor.ingest.write import quarantined, table_total
 from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
@@ -140,6 +141,7 @@ class Workspace:
         with self.lake.transaction():
             tell("people")
             people = recount(self.hub, self.lake, self.plan, self.now, accept=accept_merges)
+            keep_up(self.hub, self.lake, rules_of(self.plan), self.now)
             if people.merged:
                 hold_pending(self.hub, self.plan, self.now)
             tell("traits")

@@ -15,13 +15,14 @@ from sqlglot import exp
 from butfor.campaigns.cooling import fresh_merges, promised
 from butfor.campaigns.gate import check_unchanged, goal_experiment, pass_gate
 from butfor.campaigns.render import Renderer, content_attributes
-from butfor.campaigns.standing import may_change, standing, waiting
+from butfor.campaigns.standing import held_since, may_change, standing, waiting
 from butfor.channels import Message, channel
 from butfor.channels.consent import WITHDRAWN, consents
 from butfor.decide import Candidate, Decision, decide
 from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
+from butfor.identity.changes import known_as, left_since
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Term, Variant
 from butfor.profiles import attributes
@@ -88,17 +89,6 @@ def _accounts(tables: list[str]) -> exp.Expression | str:
     return sql("SELECT account_id FROM account WHERE false")
 
 
-@named("campaigns.known_as")
-def known_as() -> exp.Expression:
-    """The people whom the staged ids belong to now, where it is another id than then."""
-    return sql(
-        """
-        SELECT s.person_id AS was, p.person_id AS now_is FROM staged_then AS s
-        JOIN people_map AS p ON p.account_id = s.person_id WHERE p.person_id <> s.person_id ORDER BY s.person_id
-        """
-    )
-
-
 @named("campaigns.attributes")
 def known_attributes(names: dict[str, list[str]], address: str) -> exp.Expression:
     """What may be shown in content to the staged people, from accounts that carry the very address written to.
@@ -144,13 +134,14 @@ def launch(
     sender = channel(campaign.channel, folder, campaign.id)
     fresh = _decisions(hub, lake, plan, campaign, experiment, as_of)
     earlier = hub.rows("contact", campaign=campaign.id)
-    decisions = standing(earlier, _known_as(lake, {r["person_id"] for r in earlier}), fresh, as_of)
+    left = left_since(hub, held_since(earlier))
+    decisions = standing(earlier, known_as(hub, {r["person_id"] for r in earlier}), fresh, as_of, left)
     if send_at and send_at > as_of:
         decisions = [waiting(d) for d in decisions]
     run = _summary(campaign, experiment, decisions, as_of)
     if dry:
         return run
-    new = _record(hub, campaign, experiment, decisions, as_of, send_at)
+    new = record(hub, campaign, experiment, decisions, as_of, send_at)
     _publish(lake, hub, experiment)
     _costs(hub, plan, campaign, as_of)
     # Who said no after a run that was killed is not written to, whatever was decided then.
@@ -159,11 +150,6 @@ def launch(
         _messages(lake, plan, renderers, [d for d in decisions if d.person_id in willing], campaign.address)
     )
     return msgspec.structs.replace(run, repeated=len(decisions) - new, outbox=receipt.where)
-
-
-def _known_as(lake: Lake, ids: set[str]) -> dict[str, str]:
-    lake.stage("staged_then", pa.table({"person_id": pa.array(sorted(ids), pa.string())}), like=PEOPLE_MAP)
-    return {r["was"]: r["now_is"] for r in lake.fetch(known_as()).to_pylist()}
 
 
 def _decisions(
@@ -212,7 +198,7 @@ def _summary(
     )
 
 
-def _record(
+def record(
     hub: Hub, campaign: Campaign, experiment: Experiment | None, decisions: list[Decision], as_of: datetime,
     send_at: datetime | None,
 ) -> int:  # fmt: skip

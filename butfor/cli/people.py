@@ -16,10 +16,10 @@ from rich.markup import escape
 from butfor.app import open_workspace
 from butfor.app.customer import Customer, Happened, customer, find_people
 from butfor.app.link import LinkRun, link_people
-from butfor.app.people import Decided, account_of, decide_review, judge_pair, undo, withdraw
+from butfor.app.people import Decided, account_of, credit, decide_review, judge_pair, undo, withdraw
 from butfor.app.privacy import Erased, erase_person, export_person
 from butfor.app.workspace import Workspace
-from butfor.catalog import balance, check_balances, earn, redeem, statement
+from butfor.catalog import balance, check_balances, redeem, statement
 from butfor.channels.consent import GIVEN, WITHDRAWN, Statement, consents, say
 from butfor.cli.show import JSON, emit, moment, progress, table, text
 from butfor.identity.recount import as_rows, judge_all
@@ -341,7 +341,7 @@ def points_earn(
 ) -> None:  # fmt: skip
     """Credit points to an account. Example: `butfor -C shop points earn club:K1 120 --reference receipt-77`."""
     with open_workspace(ctx.obj) as ws:
-        done = earn(ws.hub, account_of(ws, account), points, reference, now=ws.now, who=getpass.getuser())
+        done = credit(ws, account, points, reference, who=getpass.getuser())
     emit(
         done,
         as_json,

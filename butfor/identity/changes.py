@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from butfor.store import Hub, Session
 
 
 class PersonChange(msgspec.Struct, frozen=True, order=True):
@@ -34,3 +39,66 @@ def changes_between(before: pa.Table, after: pa.Table) -> list[PersonChange]:
         PersonChange("split" if was in still else "merge", now, was, tuple(sorted(accounts)))
         for (now, was), accounts in groups.items()
     )
+
+
+def known_as(hub: Hub, ids: Collection[str]) -> dict[str, str]:
+    """Return the id that people merged since have now, for those of some ids that are nobody's any more.
+
+    A merge that was undone gave its id back, so what counts is the last that the ledger says of an id.
+    """
+    with hub.session() as session:
+        step = _went_to(session, ids)
+        out, ahead = dict(step), set(step.values())
+        while ahead:
+            further = _went_to(session, ahead)
+            out = {was: further.get(now, now) for was, now in out.items()}
+            ahead = set(further.values())
+    return out
+
+
+def former_ids(hub: Hub, person: str) -> set[str]:
+    """Return the ids under which something may be written down of a person: theirs, and those merged into it for good."""
+    found = ahead = {person}
+    while ahead:
+        with hub.session() as session:
+            rows = session.rows_in("person_change", "person_id", ahead, ["other_id"], kind="merge")
+        ahead = {other for (other,) in rows} - found
+        found = found | ahead
+    now = known_as(hub, found)
+    return {each for each in found if now.get(each, each) == person}
+
+
+def left_since(hub: Hub, when: Mapping[str, datetime]) -> dict[str, set[str]]:
+    """Return the people whom accounts left for that belonged to an id at a time: by a split, and for good or not.
+
+    Accounts that came to the id only after that time do not count: a merge that is undone takes nothing along.
+    """
+    with hub.session() as session:
+        columns = ["person_id", "other_id", "made_at", "accounts"]
+        came = session.rows_in("person_change", "person_id", when, columns)
+        left = session.rows_in("person_change", "other_id", when, columns, kind="split")
+    later: dict[str, set[str]] = {}
+    for person, _, made, accounts in came:
+        if made > when[person]:
+            later.setdefault(person, set()).update(msgspec.json.decode(accounts))
+    out: dict[str, set[str]] = {}
+    for person, was, made, accounts in left:
+        if made > when[was] and set(msgspec.json.decode(accounts)) - later.get(was, set()):
+            out.setdefault(was, set()).add(person)
+    now = known_as(hub, {p for people in out.values() for p in people})
+    return {was: {now.get(p, p) for p in people} for was, people in out.items()}
+
+
+def _went_to(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Return where the accounts of ids that are nobody's any more went at last, most of them."""
+    gained: dict[str, int] = {}
+    for person, number in session.rows_in("person_change", "person_id", ids, ["person_id", "id"]):
+        gained[person] = max(number, gained.get(person, 0))
+    out: dict[str, tuple[datetime, int, str]] = {}
+    columns = ["other_id", "id", "person_id", "made_at", "accounts"]
+    for was, number, person, made, accounts in session.rows_in(
+        "person_change", "other_id", ids, columns, kind="merge"
+    ):
+        if number > gained.get(was, 0):
+            out[was] = max(out.get(was, (made, 0, person)), (made, len(accounts), person))
+    return {was: person for was, (_, _, person) in out.items()}

@@ -68,6 +68,11 @@ class Rules(msgspec.Struct, frozen=True):
         """Return the terms of which a new value may change who is one person."""
         return frozenset([*self.ranked, *(x.term for x in self.limits), NAME]) - frozenset(self.following)
 
+    @property
+    def claiming(self) -> list[str]:
+        """Return the terms by which an account claims the id of its home; a device claims nothing."""
+        return [t for t in self.terms if t not in self.following]
+
     def blocks(self, term: str, value: str) -> bool:
         """Say whether a value is one that nobody may be known by."""
         return any(_pattern(p).fullmatch(value) for p in self.blocked.get(term, ()))

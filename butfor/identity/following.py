@@ -10,16 +10,16 @@ from butfor.store import Session
 
 
 def follow(session: Session, rules: Rules, moves: Moves, devices: Mapping[Value, int]) -> None:
-    """Let the followers of new devices, and of accounts that moved, follow whoever carries their devices now."""
+    """Let the followers of new devices, and of accounts that moved or have a name now, follow who carries their devices."""
     if not rules.following:
         return
-    moved = set(moves.moved)
+    moved = set(moves.touched)
     columns = ["account_id", "term", "val"]
     mine = session.rows_in("identifier", "account_id", moved, columns)
     asked = set(devices) | {(t, v) for _, t, v in mine if t in rules.following}
     carriers = _carriers(session, rules, {d: devices.get(d, 0) for d in asked})
     everyone = {a for c in carriers.values() for a in c}
-    followers = everyone - _named(session, rules, everyone) if everyone else set()
+    followers = everyone - named(session, rules, everyone) if everyone else set()
     if not followers:
         return
     theirs = session.rows_in("identifier", "account_id", followers, columns)
@@ -27,9 +27,11 @@ def follow(session: Session, rules: Rules, moves: Moves, devices: Mapping[Value,
     carriers |= _carriers(session, rules, dict.fromkeys(further - asked, 0))
     owners = _owners(session, rules, moves, carriers)
     before = dict(session.rows_in("account", "account_id", followers, ["account_id", "person_id"]))
-    for account in followers:
-        having = [(t, v) for a, t, v in theirs if a == account and t in rules.following]
-        who = set().union(*(owners[d] for d in having if d in owners)) if having else set()
+    shown: dict[str, set[Value]] = {a: set() for a in followers}
+    for account, term, val in theirs:
+        shown[account].add((term, val))
+    for account, having in shown.items():
+        who = {p for d in having for p in owners.get(d, ())}
         moves.before[account], moves.home[account] = before.get(account), None
         moves.after[account] = next(iter(who)) if len(who) == 1 else None
 
@@ -42,7 +44,7 @@ def _carriers(session: Session, rules: Rules, devices: Mapping[Value, int]) -> d
     return {(t, v): set(accounts) for (t, v), accounts in found.items()}
 
 
-def _named(session: Session, rules: Rules, accounts: set[str]) -> set[str]:
+def named(session: Session, rules: Rules, accounts: set[str]) -> set[str]:
     """Return the accounts that carry an identifier which tells people apart."""
     keys = [(a, t) for a in accounts for t in rules.ranked]
     return {a for (a,) in session.rows_at("identifier", ["account_id", "term"], keys, ["account_id"])}
@@ -52,10 +54,10 @@ def _owners(
     session: Session, rules: Rules, moves: Moves, carriers: dict[Value, set[str]]
 ) -> dict[Value, set[str]]:
     everyone = {a for c in carriers.values() for a in c}
-    named = _named(session, rules, everyone)
-    person = dict(session.rows_in("account", "account_id", named, ["account_id", "person_id"])) | moves.after
+    having = named(session, rules, everyone)
+    person = dict(session.rows_in("account", "account_id", having, ["account_id", "person_id"])) | moves.after
     # A device of too many accounts is a kiosk, and nobody's.
     kiosks = {d for d, c in carriers.items() if len(c) > rules.following[d[0]].max_accounts}
     return {
-        d: {p for a in c & named if (p := person.get(a)) and d not in kiosks} for d, c in carriers.items()
+        d: {p for a in c & having if (p := person.get(a)) and d not in kiosks} for d, c in carriers.items()
     }

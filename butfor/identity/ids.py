@@ -7,13 +7,15 @@ gives both people their own ids back, and a split leaves an id with the part tha
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 _SPLIT = uuid.UUID("7a1f6f0e-6a3c-5b0e-9a55-3d0f2c6b8e11")
 _LATEST = datetime.max
+# Given names, those that are homes.
+Lent = Callable[[Sequence[str]], Collection[str]]
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
@@ -25,27 +27,28 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     first: datetime | None = None
 
 
-def person_ids(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -> dict[str, str]:
+def person_ids(
+    parts: Sequence[frozenset[str]], members: Mapping[str, Member], lent: Lent = lambda names: ()
+) -> dict[str, str]:
     """Return the person id of every account of these parts; all parts that share a home must be among them.
 
-    Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest.
+    Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest. ``lent``
+    says which of some names are homes of anybody: nobody new is called by them.
     """
     won: dict[int, list[str]] = {}
-    for home, claimants in sorted(_claimants(parts, members).items()):
-        best = max(claimants, key=lambda i: (_claim(parts[i], home, members), -i))
+    for home, among in sorted(_claimants(parts, members).items()):
+        best = max(among, key=lambda i: (_claim(parts[i], home, members), -i))
         won.setdefault(best, []).append(home)
-    taken = {h for homes in won.values() for h in homes}
-    out: dict[str, str] = {}
-    for i, part in enumerate(parts):
-        name = min(won[i], key=lambda h: _age(part, h, members)) if i in won else _new(part, taken)
-        out |= dict.fromkeys(part, name)
-    return out
+    names = {i: min(homes, key=lambda h: _age(parts[i], h, members)) for i, homes in won.items()}
+    names |= _new_names({i: p for i, p in enumerate(parts) if i not in won}, members, lent)
+    return {account: names[i] for i, part in enumerate(parts) for account in part}
 
 
 def _claimants(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -> dict[str, list[int]]:
+    """Return for each home the parts that hold accounts of it."""
     out: dict[str, list[int]] = {}
     for i, part in enumerate(parts):
-        for home in {h for a in part if (h := members[a].home)}:
+        for home in sorted({h for a in part if (h := members[a].home)}):
             out.setdefault(home, []).append(i)
     return out
 
@@ -59,7 +62,15 @@ def _age(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tupl
     return min(members[a].first or _LATEST for a in part if members[a].home == home), home
 
 
-def _new(part: frozenset[str], taken: set[str]) -> str:
-    first = min(part)
-    # The account may have lent its id to people it has left since.
-    return str(uuid.uuid5(_SPLIT, first)) if first in taken else first
+def _new_names(
+    parts: Mapping[int, frozenset[str]], members: Mapping[str, Member], lent: Lent
+) -> dict[int, str]:
+    """Call people after their first account; where that name is lent to others, or was lost to them, after a hash of it."""
+    names = {i: _next(min(p)) if any(members[a].home for a in p) else min(p) for i, p in parts.items()}
+    while taken := set(lent([*names.values()]) if names else ()):
+        names = {i: _next(n) if n in taken else n for i, n in names.items()}
+    return names
+
+
+def _next(name: str) -> str:
+    return str(uuid.uuid5(_SPLIT, name))

@@ -13,10 +13,13 @@ from datetime import datetime
 import msgspec
 
 from butfor.identity.facts import Rules, Value
-from butfor.identity.following import follow
+from butfor.identity.following import follow, named
 from butfor.identity.moves import Moves, settle
 from butfor.identity.region import Region
 from butfor.store import Hub, Session
+
+# Two who judge connected accounts at once would each not see what the other found.
+LOCK = "identity"
 
 
 class Observation(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +47,7 @@ def observe(hub: Hub, rules: Rules, seen: Iterable[Observation], now: datetime) 
     """Take observations in, durably and in one transaction; observing the same again changes nothing."""
     rows = list(seen)
     with hub.session() as session:
+        session.lock(LOCK)
         fresh = _take_in(session, rules, rows, now)
         moves = judge_again(session, rules, fresh.accounts, now, "observed", fresh.values, fresh.devices)
         known = session.rows_in("account", "account_id", {r.account_id for r in rows}, ["person_id"])
@@ -56,6 +60,7 @@ def judge_again(
     values: Mapping[Value, int] | None = None, devices: Mapping[Value, int] | None = None,
 ) -> Moves:  # fmt: skip
     """Judge some accounts and all that is connected to them; ``values`` and ``devices`` are new to somebody."""
+    session.lock(LOCK)
     region = Region(session, rules)
     region.grow(accounts, values)
     moves = settle(session, rules, region, now, cause)
@@ -74,9 +79,9 @@ class _Fresh(msgspec.Struct):
 
 def _take_in(session: Session, rules: Rules, rows: list[Observation], now: datetime) -> _Fresh:
     """Write what is new, and say of whom."""
-    there = {
-        a for (a,) in session.rows_in("account", "account_id", {r.account_id for r in rows}, ["account_id"])
-    }
+    there = dict(
+        session.rows_in("account", "account_id", {r.account_id for r in rows}, ["account_id", "home"])
+    )
     firsts: dict[str, Observation] = {}
     for row in rows:
         if row.account_id not in there:
@@ -93,7 +98,10 @@ def _take_in(session: Session, rules: Rules, rows: list[Observation], now: datet
     session.put("identifier", list(new.values()))
     values = Counter((t, v) for _, t, v in new if t in rules.judged)
     devices = Counter((t, v) for _, t, v in new if t in rules.following)
-    return _Fresh({a for a, t, _ in new if t in rules.judged} | set(firsts), values, devices)
+    homes = {a for a, t, _ in new if t in rules.following and there.get(a)}
+    # Nothing was known of them but a name; now they are known by a device alone, and leave the people they made up.
+    lost = homes - named(session, rules, homes) if homes else set()
+    return _Fresh({a for a, t, _ in new if t in rules.judged} | set(firsts) | lost, values, devices)
 
 
 def _new_values(

@@ -11,7 +11,7 @@ import msgspec
 from butfor.identity.facts import Rules
 from butfor.identity.ids import Member, person_ids
 from butfor.identity.partition import Held, partition
-from butfor.identity.region import Region
+from butfor.identity.region import Region, facts_of, member_of
 from butfor.store import Session
 
 
@@ -22,6 +22,7 @@ class Moves:
         self.before: dict[str, str | None] = {}
         self.after: dict[str, str | None] = {}
         self.home: dict[str, str | None] = {}
+        self.home_before: dict[str, str | None] = {}
         self.pairs: list[Held] = []
         self.merged = self.split = self.held = 0
 
@@ -31,16 +32,22 @@ class Moves:
         return sorted(a for a, p in self.after.items() if self.before.get(a) != p)
 
     @property
+    def touched(self) -> list[str]:
+        """Return the accounts that moved, or came to claim an id, or ceased to."""
+        rehomed = {a for a, home in self.home_before.items() if self.home.get(a) != home}
+        return sorted({*self.moved, *rehomed})
+
+    @property
     def people(self) -> set[str]:
         """Return every person that lost or won an account."""
         return {p for a in self.moved for p in (self.before.get(a), self.after[a]) if p}
 
     def write(self, session: Session, now: datetime, cause: str) -> None:
         """Write persons and homes of the accounts that moved, what became of their old people, and reviews."""
-        moved = self.moved
-        rows = [{"account_id": a, "person_id": self.after[a], "home": self.home.get(a)} for a in moved]
+        moved, touched = self.moved, self.touched
+        rows = [{"account_id": a, "person_id": self.after[a], "home": self.home.get(a)} for a in touched]
         session.change("account", "account_id", rows)
-        session.append("moved", [{"account_id": a} for a in moved], once=True)
+        session.append("moved", [{"account_id": a} for a in touched], once=True)
         session.append("person_change", self._changes(session, moved, now, cause))
         reviews = [review_row(h, now) for h in self.pairs]
         session.append("review", reviews, once=True)
@@ -85,19 +92,23 @@ def settle(session: Session, rules: Rules, region: Region, now: datetime, cause:
     moves.pairs = judged.held
     rows = session.rows_in("account", "account_id", leaves, ["account_id", "person_id", "home"])
     moves.before = {a: p for a, p, _ in rows}
-    members = {a: Member(a, home, region.verified(a), region.first(a)) for a, _, home in rows}
-    others, more = _who_share_homes(session, {m.home for m in members.values() if m.home}, set(members))
+    members = {a: region.member(a, home) for a, _, home in rows}
+    others, more = _who_share_homes(
+        session, rules, {m.home for m in members.values() if m.home}, set(members)
+    )
     moves.before |= {a: p for a, (p, _) in more.items()}
-    named = person_ids([*parts, *others], members | {a: m for a, (_, m) in more.items()})
+    members |= {a: m for a, (_, m) in more.items()}
+    lent = lambda names: {h for (h,) in session.rows_in("account", "home", names, ["home"])}  # noqa: E731
+    named = person_ids([*parts, *others], members, lent)
     moves.after = {a: named.get(a) for a in moves.before}
-    moves.home = {
-        a: (members | {b: m for b, (_, m) in more.items()})[a].home or named.get(a) for a in moves.before
-    }
+    # Who tells nothing of whose it is claims nobody's id, whatever it was before.
+    moves.home = {a: None if a in nobody else members[a].home or named.get(a) for a in moves.before}
+    moves.home_before = {a: members[a].home for a in moves.before}
     return moves
 
 
 def _who_share_homes(
-    session: Session, homes: set[str], inside: set[str]
+    session: Session, rules: Rules, homes: set[str], inside: set[str]
 ) -> tuple[list[frozenset[str]], Mapping[str, tuple[str, Member]]]:
     """Return the people outside the region who hold accounts of the same homes, as they stand."""
     parts: dict[str, set[str]] = {}
@@ -107,20 +118,14 @@ def _who_share_homes(
         rows = session.rows_in("account", "home", homes - asked, ["account_id", "person_id"])
         asked |= homes
         people = {p for a, p in rows if p and a not in inside and p not in parts}
-        columns = ["account_id", "person_id", "home", "first_seen"]
-        for account, person, home, first in session.rows_in("account", "person_id", people, columns):
+        columns = ["account_id", "person_id", "home"]
+        for account, person, home in session.rows_in("account", "person_id", people, columns):
             if account not in inside and home:
                 parts.setdefault(person, set()).add(account)
-                found[account] = (person, Member(account, home, 0, first))
+                found[account] = (person, Member(account, home))
                 homes = homes | {home}
-    if found:
-        sure = session.rows_in("identifier", "account_id", found, ["account_id", "verified_at"])
-        for account, at in sure:
-            person, member = found[account]
-            found[account] = (
-                person,
-                msgspec.structs.replace(member, verified=member.verified + (at is not None)),
-            )
+    held = facts_of(session, rules, found)
+    found = {a: (p, member_of(a, m.home, held[a], rules)) for a, (p, m) in found.items()}
     return [frozenset(p) for _, p in sorted(parts.items())], found
 
 

@@ -93,7 +93,7 @@ def judge_with(lake: Lake, rules: Rules, said: Said, stakes: Mapping[str, int]) 
     follows = columns.followers(facts, ids, rules, label, free, shared)
     label = np.where(follows >= 0, follows, label)
     inside = free | (follows >= 0)
-    rows = _named(ids, label, free, before, facts)
+    rows = _named(ids, label, free, before, facts, rules.claiming)
     rows = pa.concat_tables([rows, _following(ids, follows, label, free, rows)])
     changes = changes_between(before, rows)
     people = len(pc.unique(rows["person_id"]))
@@ -133,14 +133,31 @@ def _split(
         return label, []
     member = np.isin(raw, hard)
     leaves = _leaves(facts, attributes, ids, member, stakes)
+    same, different = (_by_label(pairs, ids, raw) for pairs in (said.same, said.different))
     for part in columns.groups(raw, member):
+        own = int(raw[part[0]])
+        about = Said(frozenset(same.get(own, ())), frozenset(different.get(own, ())))
         accounts_ = [leaves[ids[int(i)].as_py()] for i in part]
-        judged = partition(accounts_, rules, said, generic.values)
+        judged = partition(accounts_, rules, about, generic.values)
         held += judged.held
         at = {ids[int(i)].as_py(): int(i) for i in part}
         for people in judged.parts:
             label[[at[a] for a in people]] = min(at[a] for a in people)
     return label, held
+
+
+def _by_label(
+    pairs: frozenset[tuple[str, str]], ids: pa.Array, raw: Array
+) -> dict[int, set[tuple[str, str]]]:
+    """Sort judgements by the connected accounts that they are about, so that each is looked at once."""
+    out: dict[int, set[tuple[str, str]]] = {}
+    every = sorted(pairs)
+    for each, at in zip(
+        every, columns.positions(pa.array([p[0] for p in every], pa.string()), ids), strict=True
+    ):
+        if at >= 0:
+            out.setdefault(int(raw[at]), set()).add(each)
+    return out
 
 
 def _attribute_facts(lake: Lake, rules: Rules, names: bool) -> dict[str, pa.Table]:
@@ -186,7 +203,9 @@ def _leaves(
     return {a: Leaf(a, held, stakes.get(a, 0)) for a, held in carried.items()}
 
 
-def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: pa.Table) -> pa.Table:
+def _named(
+    ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: pa.Table, claiming: list[str]
+) -> pa.Table:
     """Give each account its person's id and its home: old ids stay, new people are named after their smallest account."""
     accounts_ = ids.filter(pa.array(inside))
     part = label[inside]
@@ -195,7 +214,8 @@ def _named(ids: pa.Array, label: Array, inside: Array, before: pa.Table, facts: 
     )
     person, unclear = columns.easy_ids(accounts_, part, home)
     if unclear.any():
-        person = _by_claims(accounts_, part, home, person, unclear, facts)
+        mine = facts.filter(pc.is_in(facts["term"], pa.array(claiming, pa.string())))
+        person = _by_claims(accounts_, part, home, person, unclear, mine)
     return pa.table({"account_id": accounts_, "person_id": person, "home": pc.coalesce(home, person)})
 
 
@@ -227,7 +247,8 @@ def _by_claims(
     for i, account in zip(where.tolist(), some.to_pylist(), strict=True):
         members[account] = Member(account, home[i].as_py(), *facts_of.get(account, (0, None)))
         parts.setdefault(int(part[i]), set()).add(account)
-    named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members)
+    homes = set(pc.unique(home).to_pylist())
+    named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members, homes.intersection)
     out = person.to_numpy(zero_copy_only=False).copy()
     out[where] = [named[a] for a in some.to_pylist()]
     return pa.array(out, pa.string())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
 
 from butfor.identity.facts import NAME, Leaf, Rules, Said, Seen, Value
+from butfor.identity.ids import Member
 from butfor.identity.judgements import said_of
 from butfor.identity.partition import is_shared
 from butfor.store import Session
@@ -49,13 +49,9 @@ class Region:
         )
         return [Leaf(a, held, stakes.get(a, 0)) for a, held in sorted(self.facts.items())]
 
-    def verified(self, account: str) -> int:
-        """Return how many verified values an account carries."""
-        return sum(s.verified for s in self.facts[account].values())
-
-    def first(self, account: str) -> datetime | None:
-        """Return when the account first carried anything."""
-        return min((s.first for s in self.facts[account].values() if s.first), default=None)
+    def member(self, account: str, home: str | None) -> Member:
+        """Return an account as far as ids go."""
+        return member_of(account, home, self.facts[account], self._rules)
 
     def is_nobody(self, leaf: Leaf) -> bool:
         """Say whether an account tells nothing of whose it is: shared, or known by a device alone."""
@@ -104,3 +100,20 @@ class Region:
             if len(found) <= limit + asked[term, val]:
                 out |= set(found)
         return out
+
+
+def member_of(account: str, home: str | None, held: Mapping[Value, Seen], rules: Rules) -> Member:
+    """Return an account as far as ids go, by the identifiers that the batch lane counts too."""
+    mine = [s for (term, _), s in held.items() if term in rules.claiming]
+    first = min((s.first for s in mine if s.first), default=None)
+    return Member(account, home, sum(s.verified for s in mine), first)
+
+
+def facts_of(session: Session, rules: Rules, accounts: Collection[str]) -> dict[str, dict[Value, Seen]]:
+    """Return the identifiers of accounts that nobody judges now."""
+    held: dict[str, dict[Value, Seen]] = {a: {} for a in accounts}
+    columns = ["account_id", "term", "val", "first_seen", "verified_at"]
+    for account, term, val, first, sure in session.rows_in("identifier", "account_id", accounts, columns):
+        if not rules.blocks(term, val):
+            held[account][term, val] = Seen(sure is not None, first)
+    return held

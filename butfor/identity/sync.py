@@ -110,15 +110,46 @@ def _attributes(read: _Some, rules: Rules) -> Iterator[tuple[str, str, str]]:
             yield row["account_id"], NAME, name_key(*(row[n] for n in rules.names))
 
 
-def fill_hub(hub: Hub, lake: Lake, rules: Rules, now: datetime) -> int:
-    """Bring the hub's accounts, identifiers and people up to what the lake knows; return how many accounts it holds.
+@named("identity.digest")
+def digest() -> exp.Expression:
+    """How many identifier values each account carries, and how many of them are verified."""
+    return sql(
+        """
+        SELECT account_id, count(*) AS n, sum(sure) AS sure FROM (
+          SELECT account_id, term, val, max(CASE WHEN coalesce(verified, true) THEN 1 ELSE 0 END) AS sure
+          FROM identifier GROUP BY account_id, term, val) AS v
+        GROUP BY account_id ORDER BY account_id
+        """
+    )
+
+
+def keep_up(hub: Hub, lake: Lake, rules: Rules, now: datetime) -> int:
+    """Bring accounts of which files told something new up to date in a hub that is in use; return how many."""
+    if not hub.first("account"):
+        return 0
+    known: dict[str, tuple[int, int]] = {
+        r["account_id"]: (int(r["n"]), int(r["sure"])) for r in lake.fetch(digest()).to_pylist()
+    }
+    for account, _, _ in _attributes(_Some(lake, None), rules):
+        n, sure = known.get(account, (0, 0))
+        known[account] = (n + 1, sure)
+    with hub.session() as session:
+        have = session.sizes("identifier", "account_id", "verified_at")
+        there = session.sizes("account", "account_id", "account_id")
+    everyone = lake.fetch(account_keys())["account_id"].to_pylist()
+    stale = [a for a in everyone if a not in there or known.get(a, (0, 0)) != have.get(a, (0, 0))]
+    return fill_hub(hub, lake, rules, now, stale) if stale else 0
+
+
+def fill_hub(hub: Hub, lake: Lake, rules: Rules, now: datetime, among: list[str] | None = None) -> int:
+    """Bring accounts (default: all), identifiers and people of the hub up to what the lake knows; return how many accounts.
 
     The lake's map of accounts to people must be of a run that has seen all of its accounts.
     """
     people = {r["account_id"]: (r["person_id"], r["home"]) for r in lake.fetch(people_map()).to_pylist()}
     accounts: dict[str, dict[str, Any]] = {}
     values: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for seen in observations(lake, rules):
+    for seen in observations(lake, rules, among):
         person, home = people.get(seen.account_id, (None, None))
         if not seen.term:
             accounts[seen.account_id] = {

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 import butfor.ingest.write as write
 from butfor.ingest.arrivals import Arrivals, Reject, arrivals
+from butfor.ingest.erased import stage_marks
 from butfor.ingest.live_plan import Reading, event_readings, people_reading, words
 from butfor.ingest.live_stage import (
     OBSERVATIONS,
@@ -149,6 +150,7 @@ class _Batch:
         """Stage and write each kind of call, then what they have in common."""
         self.bench.put("live", self.batch.rows)
         self.bench.put("observed", OBSERVED.empty_table())
+        stage_marks(self.lake, self.bench)
         faults = list(self.batch.rejects)
         present = set(self.batch.rows["term"].to_pylist())
         for reading in readings:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
 import pyarrow as pa
 
 from butfor.ingest.arrivals import Arrivals, Reject
 from butfor.ingest.cells import ident, text
 from butfor.ingest.deliveries import Delivery
+from butfor.ingest.erased import ERASED, is_erased, turn_away
 from butfor.ingest.live_plan import Reading
 from butfor.ingest.stage import stage
 from butfor.plan.kinds import Source
@@ -35,6 +37,7 @@ def stage_calls(bench: Workbench, reading: Reading, source: Source) -> list[Reje
     """Make ``staged`` of the calls of one reading, add to ``observed``, and return those that failed a check."""
     bench.make("raw", reading.raw)
     stage(bench, reading.staging, Delivery(0, []))
+    reading = msgspec.structs.replace(reading, staging=turn_away(bench, reading.staging))
     bench.make("observed", f"SELECT * FROM observed UNION ALL {_observed(reading, source)}")
     return _faults(bench, reading)
 
@@ -57,7 +60,8 @@ def _observed(reading: Reading, source: Source) -> str:
     return (
         f"SELECT CAST(account_id AS VARCHAR) AS account_id, {text(source.id)} AS source, account_key, "
         "CASE WHEN val IS NOT NULL THEN term END AS term, val, "
-        f"CAST(min(seen_at) AS TIMESTAMP) AS seen_at, bool_or(verified) AS verified FROM ({' UNION ALL '.join(shown)}) GROUP BY ALL"
+        f"CAST(min(seen_at) AS TIMESTAMP) AS seen_at, bool_or(verified) AS verified FROM ({' UNION ALL '.join(shown)}) "
+        f"WHERE NOT {is_erased('account_id')} GROUP BY ALL"
     )
 
 
@@ -82,7 +86,7 @@ def stage_refused(bench: Workbench, batch: Arrivals, faults: list[Reject]) -> No
         {
             "row_id": hashlib.md5(f"{batch.source}\x1f{f.message_id}".encode(), usedforsecurity=False).hexdigest(),
             "source": batch.source, "row_no": batch.kept[batch.places[f.row][0]].seq, "reason": f.reason, "field": f.field,
-            "val": f.val, "raw": batch.raw(f.row), "term": f.term,
+            "val": f.val, "raw": None if f.reason == ERASED else batch.raw(f.row), "term": f.term,
         }
         for f in faults
     ]  # fmt: skip

@@ -15,6 +15,7 @@ import pyarrow as pa
 import butfor.ingest.write as write
 from butfor.ingest.cells import ident, text, typed
 from butfor.ingest.deliveries import Delivery, open_delivery
+from butfor.ingest.erased import ERASED, keep_nothing_of, stage_marks, turn_away
 from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import BadInput, Refused
@@ -70,10 +71,12 @@ def load(
     lake.ensure(*all_tables(plan))
     staging = plan_staging(plan, source, now)
     with lake.workbench() as bench:
+        stage_marks(lake, bench)
         tell("reading")
         delivery = open_delivery(bench, source, path)
         tell("typing and checking")
         stage(bench, staging, delivery)
+        staging = turn_away(bench, staging)
         _stage_quarantine(bench, staging, delivery)
         _refuse_useless(bench, staging, path)
         _stage_children(bench, staging)
@@ -87,7 +90,10 @@ def load(
 
 def _refuse_useless(bench: Workbench, staging: Staging, path: str) -> None:
     """Raise BadInput when no row can be used: then the delivery or its mapping is wrong, and not a row."""
-    if bench.value("SELECT count(*) FROM staged WHERE fault IS NULL"):
+    usable = "SELECT count(*) FROM staged WHERE fault IS NULL"
+    if bench.value(usable) or bench.value(
+        f"SELECT count(*) FROM staged_quarantine WHERE reason = '{ERASED}'"
+    ):
         return
     worst = _rows(
         bench,
@@ -260,6 +266,8 @@ def _stage_quarantine(bench: Workbench, staging: Staging, delivery: Delivery) ->
         )
     if len(parts) > 1:
         bench.make("staged_quarantine", " UNION ALL ".join(parts))
+    if staging.checks and staging.checks[-1].reason == ERASED:
+        keep_nothing_of(bench)
 
 
 def _rejected(delivery: Delivery) -> pa.Table:

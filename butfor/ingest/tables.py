@@ -38,6 +38,9 @@ CORRECTED = Table(
     },
 )  # fmt: skip
 
+# Hashes of the accounts that were erased.
+ERASED_MARKS = Table("erased", {"mark": "uuid"})
+
 _EVENT: dict[str, Logical] = {
     "event_id": "uuid",
     "part": "integer",
@@ -79,5 +82,5 @@ def all_tables(plan: Plan) -> list[Table]:
     events = [t for t in plan.all(Term) if t.what == "event"]
     lines = [line_table(t) for t in events if t.products]
     return [
-        ACCOUNT, IDENTIFIER, QUARANTINE, UNPLANNED, CORRECTED, attribute_table(plan), *map(event_table, events), *lines,
+        ACCOUNT, IDENTIFIER, QUARANTINE, UNPLANNED, CORRECTED, ERASED_MARKS, attribute_table(plan), *map(event_table, events), *lines,
     ]  # fmt: skip

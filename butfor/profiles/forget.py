@@ -36,7 +36,7 @@ def quarantined_with() -> exp.Expression:
     return sql(
         """
         SELECT DISTINCT q.row_id FROM quarantine AS q JOIN gone_values AS g
-          ON coalesce(q.val, '') = g.val OR coalesce(q.raw, '') LIKE concat('%', g.val, '%')
+          ON lower(coalesce(q.val, '')) = lower(g.val) OR lower(coalesce(q.raw, '')) LIKE concat('%', lower(g.val), '%')
         """
     )
 
@@ -78,6 +78,12 @@ def renamed_people(table: str, columns: Sequence[str], pseudonym: str) -> exp.Ex
 def nobody(columns: Sequence[str]) -> exp.Expression:
     """The account that kept receipts belong to."""
     return select("staged_nobody", columns)
+
+
+@named("forget.marks")
+def marks() -> exp.Expression:
+    """The marks that the accounts leave behind, so that their next delivery is recognised."""
+    return sql("SELECT mark FROM staged_marks")
 
 
 @named("forget.size")

@@ -22,7 +22,7 @@ class Session:
 
     def __init__(self, connection: sa.Connection, tables: Mapping[str, sa.Table]) -> None:
         self._connection, self._tables = connection, tables
-        self._texts = _texts(connection.dialect.name)
+        self._texts = _texts(connection.dialect.name, tables)
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name; SQLite has one writer at a time anyway."""
@@ -38,7 +38,8 @@ class Session:
         if not values:
             return []
         wanted = columns or [c.name for c in self._tables[table].columns]
-        keys = [(v, *where.values()) for v in sorted(values)]
+        # Nothing equals NULL.
+        keys = [(v, *where.values()) for v in sorted(v for v in values if v is not None)]
         return self.rows_at(table, [name, *where], keys, wanted)
 
     def rows_at(
@@ -143,17 +144,23 @@ class Session:
             out |= {k: int(n) for k, n in self._connection.execute(query.where(target.c[key].in_(part)))}
         return out
 
+    def sizes(self, table: str, key: str, filled: str) -> dict[Any, tuple[int, int]]:
+        """Return per key how many rows there are, and in how many of them a column is filled."""
+        target = self._tables[table]
+        query = sa.select(target.c[key], sa.func.count(), sa.func.count(target.c[filled]))
+        return {k: (int(n), int(m)) for k, n, m in self._connection.execute(query.group_by(target.c[key]))}
+
 
 class _Texts:
     """SQL that finds rows by a list of keys, given as one JSON text."""
 
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
+    def __init__(self, engine: str, tables: Mapping[str, sa.Table]) -> None:
+        self.engine, self.tables = engine, tables
 
     @lru_cache  # noqa: B019 - there are two of these objects, for ever
     def at(self, table: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
         """Return columns of the rows at the keys."""
-        same = " AND ".join(f'i."{n}" = {self._part(i)}' for i, n in enumerate(names))
+        same = self._same(table, names)
         wanted = ", ".join(f'i."{c}"' for c in columns)
         # CROSS JOIN keeps SQLite from walking the table instead of the keys.
         return f'SELECT {wanted} FROM {self._keys()} AS k CROSS JOIN "{table}" AS i WHERE {same}'
@@ -161,11 +168,19 @@ class _Texts:
     @lru_cache  # noqa: B019
     def gathered(self, table: str, names: tuple[str, ...], column: str, most: int) -> str:
         """Return each key with a JSON list of the values of a column at it."""
-        same = " AND ".join(f'i."{n}" = {self._part(i)}' for i, n in enumerate(names))
-        parts = ", ".join(self._part(i) for i in range(len(names)))
+        same = self._same(table, names)
+        parts = ", ".join(self._typed(table, n, i) for i, n in enumerate(names))
         as_list = "json_group_array" if self.engine == "sqlite" else "json_agg"
         inner = f'SELECT i."{column}" AS c FROM "{table}" AS i WHERE {same} LIMIT {most:d}'
         return f"SELECT {parts}, (SELECT {as_list}(x.c) FROM ({inner}) AS x) FROM {self._keys()} AS k"
+
+    def _same(self, table: str, names: tuple[str, ...]) -> str:
+        return " AND ".join(f'i."{n}" = {self._typed(table, n, i)}' for i, n in enumerate(names))
+
+    def _typed(self, table: str, name: str, i: int) -> str:
+        """Return a part of a key; PostgreSQL does not compare a number with the text that JSON gives."""
+        number = isinstance(self.tables[table].c[name].type, sa.Integer)
+        return f"CAST({self._part(i)} AS BIGINT)" if number and self.engine != "sqlite" else self._part(i)
 
     def _keys(self) -> str:
         return "json_each(?)" if self.engine == "sqlite" else "jsonb_array_elements(CAST(%s AS jsonb))"
@@ -174,9 +189,13 @@ class _Texts:
         return f"json_extract(k.value, '$[{i}]')" if self.engine == "sqlite" else f"(k.value ->> {i})"
 
 
-@lru_cache
-def _texts(engine: str) -> _Texts:
-    return _Texts(engine)
+_TEXTS: dict[str, _Texts] = {}
+
+
+def _texts(engine: str, tables: Mapping[str, sa.Table]) -> _Texts:
+    if engine not in _TEXTS:
+        _TEXTS[engine] = _Texts(engine, tables)
+    return _TEXTS[engine]
 
 
 def _with_times(rows: list[tuple[Any, ...]], times: list[int]) -> list[tuple[Any, ...]]:

@@ -18,8 +18,8 @@ from litestar.router import Router
 from butfor.app import Workspace
 from butfor.app.customer import customer
 from butfor.app.keys import API
-from butfor.app.people import Decided, account_of, decide_review, judge_pair, undo, withdraw
-from butfor.catalog import Balance, Posted, balance, earn, redeem
+from butfor.app.people import Decided, account_of, credit, decide_review, judge_pair, undo, withdraw
+from butfor.catalog import Balance, Posted, balance, redeem
 from butfor.channels.consent import Consent, Statement, consents, say
 from butfor.model import ButforError, Refused, StoreError
 from butfor.web.door import write_key_of
@@ -181,8 +181,7 @@ class People:
         @post("/points/{account:str}/earn", status_code=200, sync_to_thread=True, responses=_responses())
         def earned(account: str, data: Move) -> Posted:
             """Credit points to an account, once per reference."""
-            number = locked(lambda: account_of(ws, account))
-            return earn(ws.hub, number, _small(data.points), data.reference, now=ws.now, who=data.who)
+            return locked(lambda: credit(ws, account, _small(data.points), data.reference, who=data.who))  # type: ignore[no-any-return]
 
         @post("/points/{account:str}/redeem", status_code=200, sync_to_thread=True, responses=_responses())
         def redeemed(account: str, data: Redeem) -> Posted:

@@ -33,14 +33,16 @@ A, B = "members:K1", "members:K2"
 
 
 @pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
+def ws(tmp_path: Path, hub_url: str) -> Iterator[Workspace]:
     import msgspec
 
     path = make_shop(tmp_path / "shop", CLUB, FORM)
     decision = IdentityDecision(
         primary="loyalty_card", ranked=["customer_id", "email"], why="cards tell people apart"
     )
-    save_workspace_file(path, msgspec.structs.replace(load_workspace_file(path), identity=decision))
+    save_workspace_file(
+        path, msgspec.structs.replace(load_workspace_file(path), identity=decision, hub=hub_url)
+    )
     with open_workspace(path, now=NOW) as opened:
         rows = [
             "card,email,first,last,city",

@@ -94,3 +94,53 @@ def test_unreachable_server_hides_the_password(tmp_path: Path) -> None:
         Hub("postgresql://me:secret@127.0.0.1:1/none?connect_timeout=2", tmp_path)
     assert "secret" not in str(caught.value)
     assert "answers" in str(caught.value)
+
+
+def test_rows_are_found_by_numbers_texts_and_never_by_nothing(hub: Hub) -> None:
+    row = {
+        "made_at": NOW,
+        "who": "t",
+        "what": "redeem",
+        "account_id": "a",
+        "amount": 5,
+        "why": "a 'reason' % of :mine",
+    }
+    number = hub.start("refusal", row)
+    with hub.session() as session:
+        found = session.rows_in(
+            "refusal", "id", [number, number + 1], ["account_id", "made_at", "amount", "why"]
+        )
+        assert found == [("a", NOW, 5, "a 'reason' % of :mine")]
+        assert session.rows_in("refusal", "account_id", ["a", None], ["id"]) == [(number,)]
+        assert session.rows_in("refusal", "account_id", [None], ["id"]) == []
+        assert session.rows_in("refusal", "account_id", [], ["id"]) == []
+        assert session.rows_at("refusal", ["account_id", "amount"], [("a", 5)], ["id"]) == [(number,)]
+        assert session.gathered("refusal", ["account_id", "amount"], [("a", 5), ("b", 5)], "why", 2) == {
+            ("a", 5): ["a 'reason' % of :mine"], ("b", 5): [],
+        }  # fmt: skip
+
+
+def test_two_who_redeem_at_once_never_take_more_than_there_is(hub: Hub) -> None:
+    from butfor.catalog import balance, earn, redeem
+    from butfor.model import Refused
+
+    card = {"account_id": "a", "term": "card", "val": "k1", "first_seen": NOW, "verified_at": NOW}
+    hub.append("identifier", [card])
+    earn(hub, "a", 100, "start", now=NOW, who="t")
+    done: list[int] = []
+
+    def take(n: int) -> None:
+        for i in range(5):
+            try:
+                done.append(
+                    redeem(hub, "a", 30, f"{n}-{i}", identifier=("card", "k1"), now=NOW, who="t").balance
+                )
+            except Refused:
+                continue
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert (sorted(done), balance(hub, "a").balance) == ([10, 40, 70], 10)

@@ -247,6 +247,7 @@ def people_and_privacy(ws: Workspace) -> None:
     find_people(ws, "nobody@nowhere")
     touch(ws, [one, third])
     ws.lake.fetch(person_records(["first_name", "city"], ["email"]))
+    ws.run()
     erase_person(ws, third, "a test", pseudonym=ID)
 
 
