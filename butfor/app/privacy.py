@@ -19,7 +19,15 @@ from butfor.audiences import MEMBERSHIP
 from butfor.channels.consent import forgotten
 from butfor.experiments.outcomes import ASSIGNMENT
 from butfor.identity import PEOPLE_MAP
-from butfor.ingest.tables import ACCOUNT, IDENTIFIER, QUARANTINE, attribute_table, event_table, line_table
+from butfor.ingest.tables import (
+    ACCOUNT,
+    IDENTIFIER,
+    QUALITY,
+    QUARANTINE,
+    attribute_table,
+    event_table,
+    line_table,
+)
 from butfor.model import BadInput
 from butfor.plan.kinds import Term
 from butfor.profiles import trait_table
@@ -123,7 +131,7 @@ def _from_lake(
                 lines = line_table(term)
                 removed[lines.name] = _drop(ws, lines, "event_id", forget.event_ids(f"ev_{term.id}"))
             removed[f"ev_{term.id}"] = _drop(ws, event_table(term), "account_id", forget.accounts())
-        for table in (ACCOUNT, IDENTIFIER, attribute_table(ws.plan), PEOPLE_MAP):
+        for table in (ACCOUNT, IDENTIFIER, QUALITY, attribute_table(ws.plan), PEOPLE_MAP):
             removed[table.name] = _drop(ws, table, "account_id", forget.accounts())
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
         for table in (trait_table(ws.plan), MEMBERSHIP):

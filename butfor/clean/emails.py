@@ -13,15 +13,71 @@ from butfor.clean.verdict import Verdict, is_test_word, lines
 # Nine of ten addresses have this form, and nothing is wrong with their syntax; the rest goes to the validator.
 _PLAIN = re.compile(r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@[a-z0-9]+(?:[.-][a-z0-9]+)*\.[a-z]{2,24}")
 ROLES = frozenset(
-    ["info", "sales", "support", "admin", "administrator", "office", "contact", "kontakt", "service", "help", "hello", "mail", "webmaster", "postmaster", "hostmaster", "abuse", "noreply", "no-reply", "donotreply", "billing", "accounts", "orders", "bestellung", "shop", "marketing", "press", "presse", "jobs", "hr", "team", "buchhaltung", "rechnung", "einkauf", "verkauf", "vertrieb", "kundenservice", "reception", "empfang"]
+    [
+        "info",
+        "sales",
+        "support",
+        "admin",
+        "administrator",
+        "office",
+        "contact",
+        "kontakt",
+        "service",
+        "help",
+        "hello",
+        "mail",
+        "webmaster",
+        "postmaster",
+        "hostmaster",
+        "abuse",
+        "noreply",
+        "no-reply",
+        "donotreply",
+        "billing",
+        "accounts",
+        "orders",
+        "bestellung",
+        "shop",
+        "marketing",
+        "press",
+        "presse",
+        "jobs",
+        "hr",
+        "team",
+        "buchhaltung",
+        "rechnung",
+        "einkauf",
+        "verkauf",
+        "vertrieb",
+        "kundenservice",
+        "reception",
+        "empfang",
+    ]
 )
-# Domains that are written where nothing is meant: reserved ones (RFC 2606), and words.
+# Domains that are written where nothing is meant.
 _NOBODY = re.compile(
-    r"(?:example|test|invalid|localhost|none|noemail|nomail|null|na|no|xxx|asdf|abc|aaa|anonymous|unknown|keine|fake)"
-    r"\.(?:com|org|net|de|ru|fr|co\.uk|eu|info)|(?:.*\.)?(?:example|test|invalid|localhost|local)"
+    r"(?:test|invalid|localhost|none|noemail|nomail|null|asdf|anonymous|unknown|keine|fake)"
+    r"\.(?:com|org|net|de|ru|fr|co\.uk|eu|info)|(?:.*\.)?(?:invalid|localhost|local)"
+)
+# Mail to these arrives nowhere (RFC 2606); forms show them as a pattern, and people type the pattern.
+_RESERVED = re.compile(r"(?:.*\.)?example(?:\.(?:com|net|org))?|.*\.test")
+_PATTERNS = frozenset(
+    "user name you your.name yourname email mail john.doe jane.doe johndoe max.mustermann someone me a".split()
 )
 _JUNK_AT_ANY = frozenset(
-    ["none", "null", "noemail", "no-email", "no_email", "nomail", "keine-email", "keinemail", "noreply@noreply", "asdf", "undefined"]
+    [
+        "none",
+        "null",
+        "noemail",
+        "no-email",
+        "no_email",
+        "nomail",
+        "keine-email",
+        "keinemail",
+        "noreply@noreply",
+        "asdf",
+        "undefined",
+    ]
 )
 _BOT_ENDINGS = {
     "con": "com",
@@ -55,16 +111,20 @@ def clean_email(text: str) -> Verdict:
             return Verdict(None, ("syntax",))
     local, _, domain = address.rpartition("@")
     kind, meant = _domain(domain)
-    if (
-        kind == "junk"
-        or local in _JUNK_AT_ANY
-        or (is_test_word(local) and is_test_word(domain.split(".")[0]))
-    ):
+    if _is_junk(local, domain, kind):
         return Verdict(None, ("junk",))
     flags = [kind] if kind else []
     flags += ["test"] if is_test_word(local) else []
     flags += ["role"] if local in ROLES else []
     return Verdict(address, tuple(flags), f"{local}@{meant}" if meant else None)
+
+
+def _is_junk(local: str, domain: str, kind: str) -> bool:
+    if kind == "junk" or local in _JUNK_AT_ANY:
+        return True
+    if kind == "reserved":
+        return is_test_word(local) or local in _PATTERNS
+    return is_test_word(local) and is_test_word(domain.split(".")[0])
 
 
 def comparison_key(address: str) -> str:
@@ -82,11 +142,13 @@ def comparison_key(address: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def _domain(domain: str) -> tuple[str, str | None]:
-    """Return what is odd about a domain (junk, disposable, typo or nothing), and which one was meant."""
+    """Return what is odd about a domain (junk, reserved, disposable, typo or nothing), and which one was meant."""
     if domain in _known():
         return "", None
     if _NOBODY.fullmatch(domain):
         return "junk", None
+    if _RESERVED.fullmatch(domain):
+        return "reserved", None
     if domain in _disposable():
         return "disposable", None
     meant = _meant(domain)

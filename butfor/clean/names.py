@@ -15,7 +15,50 @@ from butfor.clean.verdict import Verdict, is_test_word, lines
 # Below this two words are different names: John - Jon is 0.93, Smith - Smyth 0.89, Seong - Sung 0.80.
 ALIKE = 0.88
 TITLES = frozenset(
-    ["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "dame", "lord", "lady", "rev", "herr", "frau", "fraulein", "fr", "hr", "dipl", "ing", "mag", "med", "phd", "md", "mba", "esq", "monsieur", "madame", "mme", "mlle", "signor", "signora", "sig", "sra", "srta", "dott", "dhr", "mevr", "pan", "pani", "gospodin", "gospozha"]
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "dr",
+        "prof",
+        "professor",
+        "sir",
+        "dame",
+        "lord",
+        "lady",
+        "rev",
+        "herr",
+        "frau",
+        "fraulein",
+        "fr",
+        "hr",
+        "dipl",
+        "ing",
+        "mag",
+        "med",
+        "phd",
+        "md",
+        "mba",
+        "esq",
+        "monsieur",
+        "madame",
+        "mme",
+        "mlle",
+        "signor",
+        "signora",
+        "sig",
+        "sra",
+        "srta",
+        "dott",
+        "dhr",
+        "mevr",
+        "pan",
+        "pani",
+        "gospodin",
+        "gospozha",
+    ]
 )
 # Father and son share all the rest of a name.
 SUFFIXES = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}

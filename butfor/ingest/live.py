@@ -14,6 +14,7 @@ import pyarrow as pa
 
 import butfor.ingest.write as write
 from butfor.ingest.arrivals import Arrivals, Reject, arrivals
+from butfor.ingest.judge import stage_quality
 from butfor.ingest.live_plan import Reading, event_readings, people_reading, words
 from butfor.ingest.live_stage import (
     OBSERVATIONS,
@@ -31,6 +32,7 @@ from butfor.ingest.live_write import (
     live_unplanned,
 )
 from butfor.ingest.load import explode, nested
+from butfor.ingest.proofs import prove
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import ButforError
 from butfor.plan import Plan
@@ -120,7 +122,8 @@ class Drain:
         if source is None or refuse:
             batch = batch.refused(refuse or "unknown source")
             source = source or Source(id=batch.source, label=batch.source, connector="segment", grain="event")
-        return _Batch(self._lake, bench, source, batch, self._load_of(source.id)).run(self._read(source))
+        load_id = self._load_of(source.id)
+        return _Batch(self._lake, bench, self._plan, source, batch, load_id).run(self._read(source))
 
     def _read(self, source: Source) -> list[Reading]:
         if source.id not in self._readings:
@@ -134,8 +137,11 @@ class Drain:
 class _Batch:
     """The events of one source in one micro-batch."""
 
-    def __init__(self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int) -> None:
-        self.lake, self.bench, self.source, self.batch, self.load_id = lake, bench, source, batch, load_id
+    def __init__(
+        self, lake: Lake, bench: Workbench, plan: Plan, source: Source, batch: Arrivals, load_id: int
+    ) -> None:
+        self.lake, self.bench, self.plan, self.source = lake, bench, plan, source
+        self.batch, self.load_id = batch, load_id
 
     def run(self, readings: list[Reading]) -> Drained:
         """Stage and write each kind of call, then what they have in common."""
@@ -147,6 +153,7 @@ class _Batch:
             terms = [t for t in reading.staging.terms if t.id in present]
             if terms or (not reading.staging.terms and None in present):
                 faults += stage_calls(self.bench, reading, self.source)
+                self._quality(reading)
                 self._events(reading, terms) if terms else self._people(reading)
         self._common(readings, faults)
         observations = self.bench.rows(OBSERVATIONS)
@@ -178,6 +185,11 @@ class _Batch:
                 table, write.new_events(t.id, table, self.source.id, self.load_id, list(t.properties), refund)
             )
 
+    def _quality(self, reading: Reading) -> None:
+        staging = reading.staging
+        if stage_quality(self.bench, self.source.id, staging.fields, staging.judges):
+            self._insert("staged_quality", {"quality": write.new_quality(self.load_id)})
+
     def _people(self, reading: Reading) -> None:
         self.lake.adopt(self.bench, "staged")
         names = [f.target[7:] for f in reading.staging.named("person.")]
@@ -194,6 +206,7 @@ class _Batch:
         if faults:
             stage_refused(self.bench, self.batch, faults)
             self._insert("refused", {"quarantine": live_quarantine(self.load_id)})
+        prove(self.lake, self.plan, set(self.batch.rows["term"].to_pylist()))
 
     def _insert(self, staged: str, queries: dict[str, Query]) -> None:
         self.lake.adopt(self.bench, staged)

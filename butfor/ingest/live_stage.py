@@ -10,6 +10,7 @@ import pyarrow as pa
 from butfor.ingest.arrivals import Arrivals, Reject
 from butfor.ingest.cells import ident, text
 from butfor.ingest.deliveries import Delivery
+from butfor.ingest.fields import Field
 from butfor.ingest.live_plan import Reading
 from butfor.ingest.stage import stage
 from butfor.plan.kinds import Source
@@ -40,11 +41,10 @@ def stage_calls(bench: Workbench, reading: Reading, source: Source) -> list[Reje
 
 
 def _observed(reading: Reading, source: Source) -> str:
-    verified = source.confirms or []
     fields = reading.staging.named("id.")
     shown = [
         f'SELECT account_id, account_key, {text(f.target[3:])} AS term, {ident(f.name)} AS val, "time" AS seen_at, '
-        f"{str(f.target[3:] in verified).lower()} AS verified FROM staged WHERE fault IS NULL"
+        f"{_verified(reading, source, f)} AS verified FROM staged WHERE fault IS NULL"
         for f in fields
     ]
     # A call with both ids says that the device's own account belongs to the user; so does an alias.
@@ -59,6 +59,12 @@ def _observed(reading: Reading, source: Source) -> str:
         "CASE WHEN val IS NOT NULL THEN term END AS term, val, "
         f"CAST(min(seen_at) AS TIMESTAMP) AS seen_at, bool_or(verified) AS verified FROM ({' UNION ALL '.join(shown)}) GROUP BY ALL"
     )
+
+
+def _verified(reading: Reading, source: Source, field: Field) -> str:
+    if field.target[3:] not in (source.confirms or []):
+        return "false"
+    return ident(field.sure) if field.name in reading.staging.judges else "true"
 
 
 def _faults(bench: Workbench, reading: Reading) -> list[Reject]:

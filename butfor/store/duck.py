@@ -122,7 +122,7 @@ class DuckLake:
     def _revive(self) -> None:
         """Open the file again when a full disk has closed it; what was committed is there."""
         try:
-            self._con.execute("SELECT 1")
+            self._con.execute("SELECT 1").fetchall()
         except duckdb.FatalException:
             self._con.close()
             self._con = _connected(self._path)

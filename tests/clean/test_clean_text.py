@@ -75,7 +75,7 @@ def test_words_that_name_nobody(text: str) -> None:
         ("none@none.com", None, ("junk",), None), ("test@test.com", None, ("junk",), None),
         ("no@email", None, ("syntax",), None), ("a..b@web.de", None, ("syntax",), None), ("@web.de", None, ("syntax",), None),
         ("test@gmail.com", "test@gmail.com", ("test",), None), ("müller@bücher.de", "müller@bücher.de", (), None),
-        ("anna@company.com", "anna@company.com", (), None), ("anna@example.com", None, ("junk",), None),
+        ("anna@company.com", "anna@company.com", (), None), ("john.doe@example.com", None, ("junk",), None), ("anna@example.com", "anna@example.com", ("reserved",), None),
     ],
 )  # fmt: skip
 def test_addresses(text: str, value: str | None, flags: tuple[str, ...], suggestion: str | None) -> None:

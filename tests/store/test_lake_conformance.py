@@ -262,6 +262,8 @@ def live_events(ws: Workspace) -> None:
             track("Order Completed", f"{n}1", properties=order, anonymousId="d1"), track("Nonsense", f"{n}2"),
             track("Product Viewed", f"{n}3", timestamp="2019-01-01T00:00:00Z"), track("Order Completed", f"{n}4"),
             {"type": "identify", "messageId": f"{n}5", "userId": "u1", "traits": {"email": "A@b.de", "firstName": "Ann"}},
+            {"type": "identify", "messageId": f"{n}6", "userId": "u2", "traits": {"email": "none@none.com"}},
+            track("Email Delivered", f"{n}7", userId="u1"), track("Email Link Clicked", f"{n}8", userId="u1"),
             received=NOW, sent="2019-01-01T00:00:10Z",
         )  # fmt: skip
         live.run()
