@@ -62,7 +62,22 @@ _NOBODY = re.compile(
 # Mail to these arrives nowhere (RFC 2606); forms show them as a pattern, and people type the pattern.
 _RESERVED = re.compile(r"(?:.*\.)?example(?:\.(?:com|net|org))?|.*\.test")
 _PATTERNS = frozenset(
-    "user name you your.name yourname email mail john.doe jane.doe johndoe max.mustermann someone me a".split()
+    [
+        "user",
+        "name",
+        "you",
+        "your.name",
+        "yourname",
+        "email",
+        "mail",
+        "john.doe",
+        "jane.doe",
+        "johndoe",
+        "max.mustermann",
+        "someone",
+        "me",
+        "a",
+    ]
 )
 _JUNK_AT_ANY = frozenset(
     [

@@ -206,6 +206,27 @@ def table_total(target: str) -> exp.Expression:
     )
 
 
+@named("ingest.reconciled")
+def reconciled(analytics: str, orders: str, shops: Sequence[str]) -> exp.Expression:
+    """Orders and money per day, as analytics counted and as shops delivered, on the days that analytics told."""
+    return sql(
+        """
+        WITH told AS (
+          SELECT CAST(occurred_at AS DATE) AS day, sum(orders) AS orders, sum(revenue) AS revenue FROM _analytics
+          GROUP BY CAST(occurred_at AS DATE)
+        ), sold AS (
+          SELECT CAST(occurred_at AS DATE) AS day, count(DISTINCT event_id) AS orders, sum(total) AS revenue FROM _orders
+          WHERE source IN :shops GROUP BY CAST(occurred_at AS DATE)
+        )
+        SELECT t.day, t.orders AS analytics_orders, coalesce(s.orders, 0) AS shop_orders, t.revenue AS analytics_revenue,
+               coalesce(s.revenue, 0) AS shop_revenue
+        FROM told AS t LEFT JOIN sold AS s ON s.day = t.day ORDER BY t.day
+        """,
+        tables={"_analytics": analytics, "_orders": orders},
+        shops=list(shops),
+    )
+
+
 @named("ingest.quarantined")
 def quarantined(limit: int) -> exp.Expression:
     """Rows and values in quarantine, newest load first."""

@@ -194,7 +194,8 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
 
     ``sources`` own an attribute, best first: their value survives in the golden record whatever others deliver (R-085);
     without owners the newest value does. An event that ``verifies`` an identifier proves that the account's value of it is
-    right (a click, a code), unless a ``machine`` made it.
+    right (a click, a code), unless a ``machine`` made it. An event with ``ledger`` carries ``points`` and ``reference``: they
+    are booked as such an entry, or (``told``) compared with the entries. ``costs`` names the property that an event cost us.
     """
 
     what: Literal["event", "attribute", "trait", "identifier"]
@@ -217,6 +218,8 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
     sources: list[str] = []
     verifies: str | None = None
     machine: Machine | None = None
+    ledger: Literal["earn", "redeem", "expire", "correct", "opening", "told"] | None = None
+    costs: str | None = None
 
 
 # --- metric and goal -----------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from butfor.app.customer import customer, find_people
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
+from butfor.app.sources import add_source, reconcile
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
 from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
@@ -208,7 +209,11 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
     save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url))
     for definition in [*demo_definitions(NOW.date()), *extra_definitions(), SITE]:
         save_definition(folder, definition)
+    for system in ("points", "sms", "analytics", "calls"):
+        add_source(folder, system)
     with recorded(folder, NOW) as (ws, seen):
+        for name in ("points", "sms", "analytics", "calls"):
+            ws.load(name, str(folder / "examples" / f"{name}.csv"))
         for name, path in [*files.items(), *list(files.items())[:2]]:
             ws.load(name, str(path))
         ws.run()
@@ -228,6 +233,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.quarantine()
         ws.source_totals()
         ws.identifier_coverage()
+        reconcile(ws, ["web", "till"])
         live_events(ws)
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
