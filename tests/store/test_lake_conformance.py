@@ -97,6 +97,17 @@ def test_rebuild_replaces(lake: Lake) -> None:
     assert lake.tables() >= {"thing", "derived"}
 
 
+def test_replace_keeps_rows_without_a_key(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged(3))
+    lake.insert("thing", insert_query())
+    keys = Query("keys", sql("SELECT n FROM thing WHERE n = 1"))
+    lake.replace(ROWS, "n", keys, Query("none", store.select("thing", list(ROWS.columns)).where("false")))
+    assert lake.fetch(Query("q", sql("SELECT n, count(*) AS c FROM thing GROUP BY n"))).to_pylist() == [
+        {"n": None, "c": 2}
+    ]
+
+
 def test_empty_staging(lake: Lake) -> None:
     lake.ensure(ROWS)
     lake.stage("staged_thing", staged(2).slice(0, 0))
