@@ -1,4 +1,4 @@
-"""Files that the README's examples work on."""
+"""Files that the examples of README and docs work on."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ R5;2026-06-03 16:40:00;C3;cup;-1;12.00
 
 @pytest.fixture(autouse=True)
 def receipts_for_examples(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Run the README's examples in a folder that holds a small file of receipts."""
-    if request.node.name != "README.md":
+    """Run the examples of README and docs in a folder that holds a small file of receipts."""
+    if not request.node.name.endswith(".md"):
         yield
         return
     (tmp_path / "receipts.csv").write_text(RECEIPTS, encoding="utf-8")

@@ -105,7 +105,7 @@ def follow(ws: Workspace, drained: Drained) -> None:
     """Follow what a micro-batch of live events brought; doing it again changes nothing."""
     rules = rules_of(ws.plan)
     shown = [Observation(**row) for row in drained.observations.to_pylist()]
-    rest = drained.accounts - {o.account_id for o in shown}
+    rest = drained.accounts if drained.proved else drained.accounts - {o.account_id for o in shown}
     told = attributes_of_accounts(ws.lake, rules, shown)
     more = observations(ws.lake, rules, rest) if rest else ()
     _observed(ws, rules, [*shown, *told, *more])

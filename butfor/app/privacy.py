@@ -25,6 +25,7 @@ from butfor.ingest.tables import (
     ACCOUNT,
     ERASED_MARKS,
     IDENTIFIER,
+    QUALITY,
     QUARANTINE,
     attribute_table,
     event_table,
@@ -138,7 +139,7 @@ def _from_lake(
                 lines = line_table(term)
                 removed[lines.name] = _drop(ws, lines, "event_id", forget.event_ids(f"ev_{term.id}"))
             removed[f"ev_{term.id}"] = _drop(ws, event_table(term), "account_id", forget.accounts())
-        for table in (ACCOUNT, IDENTIFIER, attribute_table(ws.plan), PEOPLE_MAP):
+        for table in (ACCOUNT, IDENTIFIER, QUALITY, attribute_table(ws.plan), PEOPLE_MAP):
             removed[table.name] = _drop(ws, table, "account_id", forget.accounts())
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
         for table in (trait_table(ws.plan), MEMBERSHIP):

@@ -16,6 +16,7 @@ import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.money import ArmReturn, arm_returns
+from butfor.app.settle import settle
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.campaigns.cooling import hold_pending
 from butfor.experiments.outcomes import contaminated
@@ -95,9 +96,15 @@ class Workspace:
             body = msgspec.json.encode(said).decode()
             self.hub.update("load", {"status": "failed", "finished_at": self.now, "body": body}, id=number)
             raise
+        flagged = settle(self.hub, self.lake, self.plan, definition, self._open_loads(source), started)
+        done = msgspec.structs.replace(done, flagged=done.flagged | flagged)
         body = msgspec.json.encode(done).decode()
         self.hub.update("load", {"status": "done", "finished_at": self.now, "body": body}, id=number)
         return done
+
+    def _open_loads(self, source: str) -> list[int]:
+        """Return the loads of a source that are not settled: this one, and any that was killed before."""
+        return [r["id"] for r in self.hub.rows("load", source=source) if r["status"] != "done"]
 
     def _refuse_broken(self, source: Source) -> None:
         """Raise BadDefinition when the plan has an error that would make the load of a source mean nothing."""

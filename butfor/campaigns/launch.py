@@ -47,8 +47,16 @@ class CampaignRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @named("campaigns.candidates")
-def candidates(audience: str, address: str, refusals: list[str], bounces: list[str]) -> exp.Expression:
-    """People of an audience with one address each, verified ones first, and whether any of their accounts refused or bounced.
+def candidates(
+    audience: str,
+    address: str,
+    refusals: list[str],
+    bounces: list[str],
+    opened: list[str],
+    closed: list[str],
+    as_of: datetime,
+) -> exp.Expression:
+    """People of an audience with one address each, verified ones first, and whether any of their accounts refused, bounced or complained.
 
     Who refused on one account is refused at that address, whoever else has it too.
     """
@@ -69,17 +77,30 @@ def candidates(audience: str, address: str, refusals: list[str], bounces: list[s
           SELECT r.person_id FROM reach AS r JOIN no_address AS a ON a.val = r.address
         ), bounced AS (
           SELECT DISTINCT q.person_id FROM person AS q JOIN _bounces AS e ON e.account_id = q.account_id
+        ), complained AS (
+          SELECT DISTINCT q.person_id FROM person AS q JOIN _opened AS e ON e.account_id = q.account_id
+          WHERE e.occurred_at <= :as_of AND NOT EXISTS (
+            SELECT 1 FROM _closed AS c WHERE c.case_id = e.case_id AND c.source = e.source
+              AND c.occurred_at >= e.occurred_at AND c.occurred_at <= :as_of)
         )
-        SELECT DISTINCT q.person_id, r.address, n.person_id IS NOT NULL AS refused, b.person_id IS NOT NULL AS bounced
+        SELECT DISTINCT q.person_id, r.address, n.person_id IS NOT NULL AS refused, b.person_id IS NOT NULL AS bounced,
+               o.person_id IS NOT NULL AS open_case
         FROM person AS q
         LEFT JOIN reach AS r ON r.person_id = q.person_id
         LEFT JOIN said_no AS n ON n.person_id = q.person_id
         LEFT JOIN bounced AS b ON b.person_id = q.person_id
+        LEFT JOIN complained AS o ON o.person_id = q.person_id
         ORDER BY q.person_id
         """,
-        tables={"_refusals": _accounts(refusals), "_bounces": _accounts(bounces)},
+        tables={
+            "_refusals": _accounts(refusals),
+            "_bounces": _accounts(bounces),
+            "_opened": _cases(opened),
+            "_closed": _cases(closed),
+        },
         audience=audience,
         address=address,
+        as_of=as_of,
     )
 
 
@@ -87,6 +108,14 @@ def _accounts(tables: list[str]) -> exp.Expression | str:
     if tables:
         return tables[0]
     return sql("SELECT account_id FROM account WHERE false")
+
+
+def _cases(tables: list[str]) -> exp.Expression | str:
+    if tables:
+        return tables[0]
+    return sql(
+        "SELECT account_id, source, account_key AS case_id, CAST(NULL AS TIMESTAMP) AS occurred_at FROM account WHERE false"
+    )
 
 
 @named("campaigns.attributes")
@@ -161,6 +190,9 @@ def _decisions(
         campaign.address,
         [t for t in ["ev_unsubscribed"] if t in have],
         [t for t in ["ev_email_bounced"] if t in have],
+        [t for t in ["ev_complaint_opened"] if t in have],
+        [t for t in ["ev_complaint_closed"] if t in have],
+        as_of,
     )
     salt = salt_of(experiment) if experiment else ""
     rows = lake.fetch(query).to_pylist()
@@ -172,7 +204,9 @@ def _decisions(
         person, address = r["person_id"], r["address"]
         refused = bool(r["refused"]) or (address in no and no[address].verdict == WITHDRAWN)
         before = promised(hub, plan, {person, *merged[person]}, as_of) if person in merged else frozenset()
-        who = Candidate(person, address, refused, bool(r["bounced"]), person in merged, before)
+        who = Candidate(
+            person, address, refused, bool(r["bounced"]), person in merged, before, bool(r["open_case"])
+        )
         out.append(decide(who, campaign, experiment, salt, days))
     return out
 

@@ -131,7 +131,7 @@ def check_balances(hub: Hub, told: dict[str, int]) -> list[dict[str, Any]]:
 def _against(
     session: Session, account_id: str, points: int, identifier: tuple[str, str], reference: str
 ) -> str | None:
-    if session.some("points", ["id"], 1, entry=_entry(account_id, "redeem", reference)):
+    if session.some("points", ["id"], 1, entry=entry_of(account_id, "redeem", reference)):
         return None
     term, value = identifier
     own = session.rows_at(
@@ -155,28 +155,33 @@ def _post(
     now: datetime,
     who: str,
 ) -> Posted:
-    entry = _entry(account_id, kind, reference)
+    entry = entry_of(account_id, kind, reference)
     repeated = bool(session.some("points", ["id"], 1, entry=entry))
     if not repeated:
-        lines = [(account_id, amount), (f"{ISSUER}:{kind}"[:36], -amount)]
-        session.append(
-            "points",
-            [
-                {
-                    "entry": entry, "line": i, "account_id": account, "amount": n, "kind": kind, "reference": reference,
-                    "occurred_at": occurred, "made_at": now, "who": who,
-                }
-                for i, (account, n) in enumerate(lines)
-            ],
-        )  # fmt: skip
+        session.append("points", lines_of(account_id, amount, reference, kind, occurred, now, who))
     held = session.sums("points", "account_id", "amount", [account_id]).get(account_id, 0)
     return Posted(
         account_id=account_id, entry=entry, kind=kind, points=abs(amount), balance=held, repeated=repeated
     )
 
 
-def _entry(account_id: str, kind: str, reference: str) -> str:
+def entry_of(account_id: str, kind: str, reference: str) -> str:
+    """Return the key of an entry: the same for the same account, kind and reference."""
     return f"{account_id}/{kind}/{reference}"[:200]
+
+
+def lines_of(
+    account_id: str, amount: int, reference: str, kind: str, occurred: datetime, now: datetime, who: str
+) -> list[dict[str, Any]]:
+    """Return the two lines of an entry, which add up to zero."""
+    lines = [(account_id, amount), (f"{ISSUER}:{kind}"[:36], -amount)]
+    return [
+        {
+            "entry": entry_of(account_id, kind, reference), "line": i, "account_id": account, "amount": n, "kind": kind,
+            "reference": reference, "occurred_at": occurred, "made_at": now, "who": who,
+        }
+        for i, (account, n) in enumerate(lines)
+    ]  # fmt: skip
 
 
 def _need_positive(points: int) -> None:

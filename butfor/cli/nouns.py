@@ -18,6 +18,7 @@ from butfor.app import open_workspace
 from butfor.audiences import rule_sentence
 from butfor.charts.terminal import bars
 from butfor.cli.show import JSON, emit, table
+from butfor.cli.sources import source_add, source_reconcile
 from butfor.model import BadInput
 from butfor.plan import Plan, load_plan, search_terms
 from butfor.plan.kinds import Audience, Definition, Goal, Source, Term, to_builtins
@@ -28,7 +29,7 @@ from butfor.plan.write import dump_yaml
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     groups: dict[str, tuple[Callable[..., None], ...]] = {
-        "source": (source_list, source_show, source_coverage),
+        "source": (source_list, source_show, source_coverage, source_add, source_reconcile),
         "term": (term_list, term_search, term_show),  # and status, in butfor.cli.live
         "goal": (goal_list,),
         "audience": (audience_list, audience_show, audience_suggest, audience_export),

@@ -15,6 +15,7 @@ class Candidate(msgspec.Struct, frozen=True):
     """What must be known of a person to decide: where they can be reached, and whether they asked not to be.
 
     ``cooling`` says that the person was merged a short while ago; ``promised`` are the offers that either part of them got.
+    ``open_case`` says that they complained and wait for an answer (R-084).
     """
 
     person_id: str
@@ -23,6 +24,7 @@ class Candidate(msgspec.Struct, frozen=True):
     bounced: bool = False
     cooling: bool = False
     promised: frozenset[str] = frozenset()
+    open_case: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ def decide(
         (not candidate.address, f"no {campaign.address}"),
         (candidate.refused, "unsubscribed"),
         (candidate.bounced, "address bounced"),
+        (candidate.open_case, "open case"),
     ):
         if held:
             return Decision(

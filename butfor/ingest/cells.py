@@ -37,7 +37,7 @@ def filled(column: str) -> str:
 
 
 def cleaned(column: str, how: Column | None) -> str:
-    """Return the cleaned text of a column: whole numbers, lower-case e-mails, digits of phones, renamed values.
+    """Return the cleaned text of a column: whole numbers, upper case, renamed values.
 
     Words that mean nothing are NULL, with blanks around them too.
     """
@@ -47,10 +47,6 @@ def cleaned(column: str, how: Column | None) -> str:
     match how.clean if how else "none":
         case "whole_number":
             out = f"regexp_replace({out}, '\\.0+$', '')"
-        case "email":
-            out = f"lower({out})"
-        case "phone":
-            out = f"nullif(regexp_replace({out}, '[^0-9+]', '', 'g'), '')"
         case "upper":
             out = f"upper({out})"
     if how and how.values and how.to != "event":

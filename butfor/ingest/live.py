@@ -15,6 +15,7 @@ import pyarrow as pa
 import butfor.ingest.write as write
 from butfor.ingest.arrivals import Arrivals, Reject, arrivals
 from butfor.ingest.erased import stage_marks
+from butfor.ingest.judge import stage_quality
 from butfor.ingest.live_plan import Reading, event_readings, people_reading, words
 from butfor.ingest.live_stage import (
     OBSERVATIONS,
@@ -32,6 +33,7 @@ from butfor.ingest.live_write import (
     live_unplanned,
 )
 from butfor.ingest.load import explode, nested
+from butfor.ingest.proofs import prove
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import ButforError
 from butfor.plan import Plan
@@ -45,7 +47,8 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
     """What one micro-batch brought.
 
     ``observations`` has the columns account_id, source, account_key, term, val, seen_at, verified: each identifier
-    that an account showed, once per batch. ``accounts`` are the ids of all accounts touched.
+    that an account showed, once per batch. ``accounts`` are the ids of all accounts touched. ``proved`` says
+    that events of the batch may have verified identifiers: the lake knows them, ``observations`` does not.
     """
 
     events: int
@@ -53,6 +56,7 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
     upto: int
     accounts: set[str]
     observations: pa.Table
+    proved: bool = False
 
 
 class Drain:
@@ -124,7 +128,9 @@ class Drain:
         if source is None or refuse:
             batch = batch.refused(refuse or "unknown source")
             source = source or Source(id=batch.source, label=batch.source, connector="segment", grain="event")
-        work = _Batch(self._lake, bench, source, batch, self._load_of(source.id), begun, self._queries)
+        work = _Batch(
+            self._lake, bench, self._plan, source, batch, self._load_of(source.id), begun, self._queries
+        )
         return work.run(self._read(source))
 
     def _read(self, source: Source) -> list[Reading]:
@@ -140,10 +146,11 @@ class _Batch:
     """The events of one source in one micro-batch."""
 
     def __init__(
-        self, lake: Lake, bench: Workbench, source: Source, batch: Arrivals, load_id: int, begun: bool,
+        self, lake: Lake, bench: Workbench, plan: Plan, source: Source, batch: Arrivals, load_id: int, begun: bool,
         queries: dict[tuple[str, ...], Query],
     ) -> None:  # fmt: skip
-        self.lake, self.bench, self.source, self.batch, self.load_id = lake, bench, source, batch, load_id
+        self.lake, self.bench, self.plan, self.source = lake, bench, plan, source
+        self.batch, self.load_id = batch, load_id
         self.begun, self.queries = begun, queries
 
     def run(self, readings: list[Reading]) -> Drained:
@@ -157,15 +164,16 @@ class _Batch:
             terms = [t for t in reading.staging.terms if t.id in present]
             if terms or (not reading.staging.terms and None in present):
                 faults += stage_calls(self.bench, reading, self.source)
+                self._quality(reading)
                 self._events(reading, terms) if terms else self._people(reading)
-        self._common(readings, faults)
+        proved = self._common(readings, faults)
         observations = self.bench.rows(OBSERVATIONS)
         touched = self.bench.rows("SELECT DISTINCT CAST(account_id AS VARCHAR) AS a FROM observed")[
             "a"
         ].to_pylist()
         return Drained(
             events=len(self.batch.places) - len(faults), quarantined=len(faults), upto=0, accounts=set(touched),
-            observations=observations,
+            observations=observations, proved=proved,
         )  # fmt: skip
 
     def _events(self, reading: Reading, terms: list[Term]) -> None:
@@ -205,6 +213,11 @@ class _Batch:
             self.queries[key] = build()
         return self.queries[key]
 
+    def _quality(self, reading: Reading) -> None:
+        staging = reading.staging
+        if stage_quality(self.bench, self.source.id, staging.fields, staging.judges):
+            self._insert("staged_quality", {"quality": write.new_quality(self.load_id)})
+
     def _people(self, reading: Reading) -> None:
         self.lake.adopt(self.bench, "staged")
         names = [f.target[7:] for f in reading.staging.named("person.")]
@@ -217,7 +230,7 @@ class _Batch:
         )
         self.lake.insert("attribute", query)
 
-    def _common(self, readings: list[Reading], faults: list[Reject]) -> None:
+    def _common(self, readings: list[Reading], faults: list[Reject]) -> bool:
         observed = {
             "account": self._kept(("accounts",), live_accounts),
             "identifier": self._kept(("identifiers",), live_identifiers),
@@ -230,6 +243,7 @@ class _Batch:
         if faults:
             stage_refused(self.bench, self.batch, faults)
             self._insert("refused", {"quarantine": live_quarantine(self.load_id)})
+        return prove(self.lake, self.plan, set(self.batch.rows["term"].to_pylist()))
 
     def _insert(self, staged: str, queries: dict[str, Query]) -> None:
         self.lake.adopt(self.bench, staged)
@@ -242,4 +256,5 @@ def _together(parts: list[Drained], upto: int) -> Drained:
         events=sum(p.events for p in parts), quarantined=sum(p.quarantined for p in parts), upto=upto,
         accounts=set().union(*(p.accounts for p in parts)),
         observations=pa.concat_tables([p.observations for p in parts]) if parts else OBSERVED.empty_table(),
+        proved=any(p.proved for p in parts),
     )  # fmt: skip

@@ -9,7 +9,9 @@ from typing import Literal
 import msgspec
 
 from butfor.ingest.cells import NULL_LIKE, cleaned, ident, text, typed
-from butfor.ingest.stage import Check, Field, Staging, product_checks, time_checks
+from butfor.ingest.fields import Field
+from butfor.ingest.judge import judges
+from butfor.ingest.stage import Check, Staging, product_checks, time_checks
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Returns, Source, Term
 
@@ -17,7 +19,7 @@ from butfor.plan.kinds import Column, Property, Returns, Source, Term
 _ALSO = {"total": ("revenue", "value"), "product_id": ("sku",)}
 _LONGEST = max(map(len, NULL_LIKE))
 _NOTHING = text("|".join(re.escape(word) for word in NULL_LIKE))
-_CLEAN: dict[str, Literal["email", "phone"]] = {"email": "email", "phone": "phone"}
+_CLEAN: dict[str, Literal["none", "email", "phone"]] = {"email": "email", "phone": "phone"}
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -93,7 +95,12 @@ def people_reading(plan: Plan, source: Source) -> Reading:
     about = [t for t in plan.all(Term) if t.what in ("attribute", "identifier")]
     known = sorted({n.split(".")[0] for t in about for n in (t.system, t.id)})
     raw = paths.raw(columns, "term IS NULL")
-    return Reading(Staging(made, fields, checks, []), raw, {"identify": known, "alias": known}, _device(plan))
+    return Reading(
+        Staging(made, fields, checks, [], judges(plan, source, fields)),
+        raw,
+        {"identify": known, "alias": known},
+        _device(plan),
+    )
 
 
 def event_readings(plan: Plan, source: Source) -> list[Reading]:
@@ -125,7 +132,8 @@ def _events(plan: Plan, source: Source, terms: list[Term]) -> Reading:
         t.id: [f for n in t.properties for f in _forms(n)] + ["products"] * bool(t.products) for t in terms
     }
     mine = f"term IN ({', '.join(text(t.id) for t in terms)})"
-    return Reading(Staging(made, fields, checks, terms), paths.raw(columns, mine), known, _device(plan))
+    staging = Staging(made, fields, checks, terms, judges(plan, source, fields))
+    return Reading(staging, paths.raw(columns, mine), known, _device(plan))
 
 
 # An event may be a day ahead of the moment that it came in: what it says again later must not let it pass.
@@ -174,10 +182,9 @@ def _identifiers(plan: Plan, paths: _Paths) -> Iterator[tuple[Field, str]]:
     own = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id"}
     for t in [t for t in plan.all(Term) if t.what == "identifier"]:
         column = own.get(t.system, f"traits.{t.system}")
-        clean = cleaned(ident(f"id.{t.id}"), Column(to=f"id.{t.id}", clean=_CLEAN.get(t.id, "none")))
-        field = Field(
-            f"id.{t.id}", f"id.{t.id}", f"id_{t.id}", "text", False, clean, ident(f"text_id_{t.id}")
-        )
+        name, clean = f"id.{t.id}", _CLEAN.get(t.id, "none")
+        raw = cleaned(ident(name), Column(to=name, clean=clean))
+        field = Field(name, name, f"id_{t.id}", "text", False, raw, ident(f"text_id_{t.id}"), clean)
         yield field, own[t.system] if column in own.values() else _trait(t, paths, "properties")
 
 

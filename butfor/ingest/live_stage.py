@@ -12,6 +12,7 @@ from butfor.ingest.arrivals import Arrivals, Reject
 from butfor.ingest.cells import ident, text
 from butfor.ingest.deliveries import Delivery
 from butfor.ingest.erased import ERASED, is_erased, turn_away
+from butfor.ingest.fields import Field
 from butfor.ingest.live_plan import Reading
 from butfor.ingest.stage import stage
 from butfor.plan.kinds import Source
@@ -43,11 +44,10 @@ def stage_calls(bench: Workbench, reading: Reading, source: Source) -> list[Reje
 
 
 def _observed(reading: Reading, source: Source) -> str:
-    verified = source.confirms or []
     fields = reading.staging.named("id.")
     shown = [
         f'SELECT account_id, account_key, {text(f.target[3:])} AS term, {ident(f.name)} AS val, "time" AS seen_at, '
-        f"{str(f.target[3:] in verified).lower()} AS verified FROM staged WHERE fault IS NULL"
+        f"{_verified(reading, source, f)} AS verified FROM staged WHERE fault IS NULL"
         for f in fields
     ]
     # A call with both ids says that the device's own account belongs to the user; so does an alias.
@@ -63,6 +63,12 @@ def _observed(reading: Reading, source: Source) -> str:
         f"CAST(min(seen_at) AS TIMESTAMP) AS seen_at, bool_or(verified) AS verified FROM ({' UNION ALL '.join(shown)}) "
         f"WHERE NOT {is_erased('account_id')} GROUP BY ALL"
     )
+
+
+def _verified(reading: Reading, source: Source, field: Field) -> str:
+    if field.target[3:] not in (source.confirms or []):
+        return "false"
+    return ident(field.sure) if field.name in reading.staging.judges else "true"
 
 
 def _faults(bench: Workbench, reading: Reading) -> list[Reject]:

@@ -16,6 +16,8 @@ import butfor.ingest.write as write
 from butfor.ingest.cells import ident, text, typed
 from butfor.ingest.deliveries import Delivery, open_delivery
 from butfor.ingest.erased import ERASED, keep_nothing_of, stage_marks, turn_away
+from butfor.ingest.judge import stage_quality
+from butfor.ingest.proofs import prove
 from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned
 from butfor.ingest.tables import all_tables, event_table, line_table
 from butfor.model import BadInput, Refused
@@ -28,7 +30,10 @@ Progress = Callable[[str], None]
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load did. ``read`` = ``accepted`` + ``repeated`` + ``quarantined``; money in the workspace's currency."""
+    """What a load did. ``read`` = ``accepted`` + ``repeated`` + ``quarantined``; money in the workspace's currency.
+
+    ``flagged`` counts the cells that were judged odd, such as ``email: junk``; their rows are used, and junk is no identifier.
+    """
 
     source: str
     file: str
@@ -38,6 +43,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     reasons: dict[str, int] = {}
     unplanned: dict[str, int] = {}
+    flagged: dict[str, int] = {}
     events: dict[str, int] = {}
     value: Decimal = Decimal(0)
     without_customer: int = 0
@@ -80,12 +86,15 @@ def load(
         _stage_quarantine(bench, staging, delivery)
         _refuse_useless(bench, staging, path)
         _stage_children(bench, staging)
+        flagged = stage_quality(bench, source.id, staging.fields, staging.judges)
         tell("writing")
         with lake.transaction():
             writer = _Writer(lake, bench, plan, staging, load_id, now)
             again = writer.repeated()
             new = writer.write()
-        return _counted(bench, staging, delivery, path, again, new, began)
+            prove(lake, plan, [t for t in new if new[t]])
+        done = _counted(bench, staging, delivery, path, again, new, began)
+        return msgspec.structs.replace(done, flagged=flagged)
 
 
 def _refuse_useless(bench: Workbench, staging: Staging, path: str) -> None:
@@ -126,6 +135,8 @@ class _Writer:
         names = ["staged", "staged_quarantine"]
         names += ["staged_lines"] if self.lines else []
         names += ["staged_products"] if not self.lines and nested(self.source) else []
+        self.noted = bench.has("staged_quality")
+        names += ["staged_quality"] if self.noted else []
         for name in names:
             lake.adopt(bench, name)
 
@@ -145,9 +156,11 @@ class _Writer:
         """Write everything; lines before the orders made of them, so that a kill between them heals."""
         self.lake.insert("account", write.new_accounts(self.source.id))
         for f in self.staging.named("id."):
-            self.lake.insert(
-                "identifier", write.new_identifiers(f.target[3:], f.name, confirms(self.source, f.target[3:]))
-            )
+            sure = f.sure if f.name in self.staging.judges else None
+            verified = confirms(self.source, f.target[3:])
+            self.lake.insert("identifier", write.new_identifiers(f.target[3:], f.name, verified, sure))
+        if self.noted:
+            self.lake.insert("quality", write.new_quality(self.load_id))
         self._attributes()
         new = {t.id: self._orders(t) if self.lines else self._events(t) for t in self.staging.terms}
         self.lake.insert("quarantine", write.new_quarantine(self.load_id))

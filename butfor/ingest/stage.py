@@ -13,6 +13,8 @@ import msgspec
 
 from butfor.ingest.cells import cleaned, filled, ident, joined, text, typed
 from butfor.ingest.deliveries import Delivery, list_path
+from butfor.ingest.fields import Field
+from butfor.ingest.judge import Judge, judge_cells, judges
 from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Source, Term
@@ -27,23 +29,6 @@ OLDEST = "1900-01-02"
 LARGEST = 10**12
 
 
-class Field(msgspec.Struct, frozen=True):
-    """A mapped column: where it comes from, what it becomes, and its SQL as cleaned text and as typed value."""
-
-    column: str
-    target: str
-    name: str
-    kind: str
-    required: bool
-    raw: str
-    value: str
-
-    @property
-    def text(self) -> str:
-        """Return the name of the column of cleaned text."""
-        return f"text_{self.name}"
-
-
 class Check(msgspec.Struct, frozen=True):
     """A reason to quarantine a row, and the SQL condition that finds it."""
 
@@ -53,12 +38,13 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Staging(msgspec.Struct, frozen=True):
-    """What staging a source means: its fields, its checks, and the event terms its rows may become."""
+    """What staging a source means: its fields, its checks, the event terms its rows may become, and who judges which field."""
 
     source: Source
     fields: list[Field]
     checks: list[Check]
     terms: list[Term]
+    judges: dict[str, Judge] = {}
 
     def named(self, head: str) -> list[Field]:
         """Return the fields whose target starts with ``head`` (such as ``event.``)."""
@@ -77,7 +63,7 @@ def plan_staging(plan: Plan, source: Source, now: datetime) -> Staging:
             next_step=f"set event: to a term, or map a column to event, in plan/sources/{source.id}.yaml",
         )
     checks = [*_checks(source, fields, terms, now), *product_checks(source, terms)]
-    return Staging(source, fields, checks, terms)
+    return Staging(source, fields, checks, terms, judges(plan, source, fields))
 
 
 def possible_terms(plan: Plan, source: Source) -> list[Term]:
@@ -97,13 +83,16 @@ def stage(bench: Workbench, staging: Staging, delivery: Delivery) -> None:
     lists = sorted({c.split("[].")[0] for c in source.columns if "[]." in c})
     keys = _telling_apart(staging) + ([] if source.key else lists)
     content = joined([text(source.id), *map(ident, keys)])
-    raw = [f"{f.raw} AS {ident(f.text)}" for f in staging.fields]
+    judged = judge_cells(bench, staging.fields, staging.judges)
+    raw = [f"{judged.value(f)} AS {ident(f.text)}" for f in staging.fields]
+    raw += [f"{judged.sure(f)} AS {ident(f.sure)}" for f in staging.fields if f.name in staging.judges]
     parts = [f"CAST(md5({content}) AS UUID) AS content", f"{_term(staging)} AS term", *map(ident, lists)]
     parts += [f"{f.value} AS {ident(f.name)}" for f in staging.fields]
+    parts += [ident(f.sure) for f in staging.fields if f.name in staging.judges]
     parts += [] if staging.named("time") else ['CAST(NULL AS TIMESTAMP) AS "time"']
     parts += [f"{_fault(staging.checks)} AS fault", f"{_account(staging)} AS account_key"]
     # Texts are cleaned once, in a step of their own, because typing and checking both read them.
-    clean = f"WITH clean AS MATERIALIZED (SELECT *, {', '.join(raw)} FROM raw)"
+    clean = f"WITH clean AS MATERIALIZED (SELECT raw.*, {', '.join(raw)} FROM raw{judged.joins})"
     bench.make("typed", f"{clean} SELECT {ROW} AS row_no, {', '.join(parts)} FROM clean")
     # Equal rows of one delivery are separate sales: the n-th of them gets its own id, the same each time.
     # With a key they are one row delivered twice, and the first that can be used is the one that counts.
@@ -163,7 +152,9 @@ def _fields(plan: Plan, source: Source, terms: list[Term]) -> Iterator[Field]:
         value = (
             _known_values(cell, column) if head == "event" and not tail else typed(cell, prop.type, source)
         )
-        yield Field(name, column.to, out, prop.type, prop.required, cleaned(ident(name), column), value)
+        yield Field(
+            name, column.to, out, prop.type, prop.required, cleaned(ident(name), column), value, column.clean
+        )
 
 
 def _known_values(raw: str, column: Column) -> str:

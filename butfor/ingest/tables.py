@@ -21,6 +21,17 @@ QUARANTINE = Table(
         "field": "text", "val": "text", "raw": "text", "term": "text",
     },
 )  # fmt: skip
+# Events that no person made, such as a click by a scanner; they prove nothing and count as no activity.
+MACHINE = Table("machine", {"event_id": "uuid", "term": "text", "why": "text"})
+# What was odd about a value that an account showed, the value as typed, what it became, and what was perhaps meant.
+# For cities also which one it is, and how sure that is.
+QUALITY = Table(
+    "quality",
+    {
+        "account_id": "uuid", "source": "text", "term": "text", "val": "text", "became": "text", "flags": "text",
+        "suggestion": "text", "place": "text", "confidence": "number", "load_id": "integer",
+    },
+)  # fmt: skip
 # How often live events of a term (or a kind of call) carried a name that the plan does not know, per micro-batch.
 UNPLANNED = Table(
     "unplanned",
@@ -82,5 +93,5 @@ def all_tables(plan: Plan) -> list[Table]:
     events = [t for t in plan.all(Term) if t.what == "event"]
     lines = [line_table(t) for t in events if t.products]
     return [
-        ACCOUNT, IDENTIFIER, QUARANTINE, UNPLANNED, CORRECTED, ERASED_MARKS, attribute_table(plan), *map(event_table, events), *lines,
+        ACCOUNT, IDENTIFIER, QUARANTINE, QUALITY, MACHINE, ERASED_MARKS, UNPLANNED, CORRECTED, attribute_table(plan), *map(event_table, events), *lines,
     ]  # fmt: skip

@@ -28,21 +28,40 @@ def new_accounts(source: str) -> exp.Expression:
 
 
 @named("ingest.new_identifiers")
-def new_identifiers(term: str, field: str, verified: bool) -> exp.Expression:
-    """Identifiers of one term in staged rows that the lake does not know for their account, or not as verified."""
+def new_identifiers(term: str, field: str, verified: bool, sure: str | None = None) -> exp.Expression:
+    """Identifiers of one term in staged rows that the lake does not know for their account, or not as verified.
+
+    ``sure`` is the column that says of a value that nothing suggests a typing error; others no source has verified.
+    """
     return sql(
         """
         WITH fresh AS (
-          SELECT s.account_id, s.field AS val, min(s."time") AS seen_at FROM staged AS s
+          SELECT s.account_id, s.field AS val, min(s."time") AS seen_at,
+                 min(CASE WHEN :verified AND s.sure THEN 1 ELSE 0 END) = 1 AS verified
+          FROM staged AS s
           WHERE s.fault IS NULL AND s.account_id IS NOT NULL AND s.field IS NOT NULL GROUP BY s.account_id, s.field)
-        SELECT f.account_id, :term AS term, f.val, f.seen_at, :verified AS verified FROM fresh AS f
+        SELECT f.account_id, :term AS term, f.val, f.seen_at, f.verified FROM fresh AS f
         WHERE NOT EXISTS (
             SELECT 1 FROM identifier AS i WHERE i.account_id = f.account_id AND i.term = :term AND i.val = f.val
-              AND (coalesce(i.verified, true) OR NOT :verified)
+              AND (coalesce(i.verified, true) OR NOT f.verified)
               AND (f.seen_at IS NULL OR coalesce(i.seen_at, f.seen_at) <= f.seen_at))
-        """.replace("s.field", f's."{field}"'),
+        """.replace("s.field", f's."{field}"').replace("s.sure", f's."{sure}"' if sure else "true"),
         term=term,
         verified=verified,
+    )
+
+
+@named("ingest.new_quality")
+def new_quality(load_id: int) -> exp.Expression:
+    """What is odd about values of staged rows, or where their cities are, that the lake does not know for their account."""
+    return sql(
+        """
+        SELECT s.account_id, s.source, s.term, s.val, s.became, s.flags, s.suggestion, s.place, s.confidence, :load AS load_id
+        FROM staged_quality AS s
+        WHERE NOT EXISTS (
+          SELECT 1 FROM quality AS q WHERE q.account_id = s.account_id AND q.term = s.term AND q.val = s.val)
+        """,
+        load=load_id,
     )
 
 
@@ -188,6 +207,27 @@ def table_total(target: str) -> exp.Expression:
     return sql(
         "SELECT source, count(*) FILTER (WHERE part = 0) AS events, sum(total) AS total FROM _target GROUP BY source ORDER BY source",
         tables={"_target": target},
+    )
+
+
+@named("ingest.reconciled")
+def reconciled(analytics: str, orders: str, shops: Sequence[str]) -> exp.Expression:
+    """Orders and money per day, as analytics counted and as shops delivered, on the days that analytics told."""
+    return sql(
+        """
+        WITH told AS (
+          SELECT CAST(occurred_at AS DATE) AS day, sum(orders) AS orders, sum(revenue) AS revenue FROM _analytics
+          GROUP BY CAST(occurred_at AS DATE)
+        ), sold AS (
+          SELECT CAST(occurred_at AS DATE) AS day, count(DISTINCT event_id) AS orders, sum(total) AS revenue FROM _orders
+          WHERE source IN :shops GROUP BY CAST(occurred_at AS DATE)
+        )
+        SELECT t.day, t.orders AS analytics_orders, coalesce(s.orders, 0) AS shop_orders, t.revenue AS analytics_revenue,
+               coalesce(s.revenue, 0) AS shop_revenue
+        FROM told AS t LEFT JOIN sold AS s ON s.day = t.day ORDER BY t.day
+        """,
+        tables={"_analytics": analytics, "_orders": orders},
+        shops=list(shops),
     )
 
 

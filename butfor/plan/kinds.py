@@ -62,10 +62,13 @@ class Reading(Part, frozen=True, kw_only=True):
 
 
 class Column(Part, frozen=True, kw_only=True):
-    """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event`` or ``ignore``."""
+    """Where a column goes: ``id.X``, ``person.X``, ``event.X``, ``product.X``, ``time``, ``event`` or ``ignore``.
+
+    ``clean`` is how its text is judged first; what is odd about a value goes to the table ``quality``, the value as typed with it.
+    """
 
     to: str
-    clean: Literal["none", "whole_number", "email", "phone", "upper"] = "none"
+    clean: Literal["none", "whole_number", "email", "phone", "name", "city", "upper"] = "none"
     values: dict[str, str] = {}
 
 
@@ -101,6 +104,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     that tell rows apart; without it rows are told apart by their whole content, and equal rows of one
     delivery are separate rows. ``confirms`` are the identifiers whose values this system has verified itself; left out, a file
     of a system of record confirms all of its own, and a live source (``segment``) none, because anybody can type there.
+    ``country`` (ISO 3166) is where national phone numbers and cities are; left out, the workspace's.
     """
 
     label: str
@@ -113,6 +117,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     event: str | None = None
     time_zone: str = "UTC"
     currency: str | None = None
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
     returns: Returns = Returns()
     freshness_hours: Positive | None = None
     can: Capability = Capability()
@@ -170,11 +175,27 @@ class Identity(Part, frozen=True, kw_only=True):
     follows: bool = False
 
 
+class Machine(Part, frozen=True, kw_only=True):
+    """Which events of a term no person made: scanners follow links and proxies fetch images as soon as a message arrives.
+
+    An event within ``within_seconds`` of the event ``after`` of the same account (and of the same ``same``, where both say
+    it) is a machine's, and so is one whose property ``agent`` matches the pattern ``agents``.
+    """
+
+    after: str
+    within_seconds: Annotated[int, Meta(ge=0)] = 2
+    same: str = "message_id"
+    agent: str | None = None
+    agents: str = ""
+
+
 class Term(Definition, tag="term", frozen=True, kw_only=True):
     """A word of the plan: the marketer's name, the system's name, and what it really means (R-189).
 
     ``sources`` own an attribute, best first: their value survives in the golden record whatever others deliver (R-085);
-    without owners the newest value does.
+    without owners the newest value does. An event that ``verifies`` an identifier proves that the account's value of it is
+    right (a click, a code), unless a ``machine`` made it. An event with ``ledger`` carries ``points`` and ``reference``: they
+    are booked as such an entry, or (``told``) compared with the entries. ``costs`` names the property that an event cost us.
     """
 
     what: Literal["event", "attribute", "trait", "identifier"]
@@ -195,6 +216,10 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
     why: str = ""
     identity: Identity | None = None
     sources: list[str] = []
+    verifies: str | None = None
+    machine: Machine | None = None
+    ledger: Literal["earn", "redeem", "expire", "correct", "opening", "told"] | None = None
+    costs: str | None = None
 
 
 # --- metric and goal -----------------------------------------------------------------------------
@@ -456,6 +481,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     hub: str = "sqlite"
     lake: str = "duckdb"
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
     clock: Literal["now", "data"] = "now"
     margin: Share | None = None
     cool_off_days: Annotated[int, Meta(ge=0)] = 7

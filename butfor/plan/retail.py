@@ -9,9 +9,29 @@ from ruamel.yaml import YAML
 
 from butfor.plan.kinds import KINDS, Definition
 
+# The systems that a brand has, and for each the definitions that its deliveries need.
+SYSTEMS = (
+    "till", "webshop", "points", "crm", "email", "sms", "push", "web", "analytics", "calls", "webhook",
+)  # fmt: skip
+
 
 def retail_plan() -> list[Definition]:
     """Return the default terms, metrics and audiences, in the order of the file."""
-    text = resources.files("butfor.plan").joinpath("retail.yaml").read_text(encoding="utf-8")
-    documents = YAML(typ="safe").load(text)
-    return [msgspec.convert(d, KINDS[d["kind"]]) for d in documents]
+    return _read("retail.yaml")
+
+
+def system_definitions(system: str) -> list[Definition]:
+    """Return the source and terms of one of ``SYSTEMS``."""
+    return _read(f"sources/{system}.yaml")
+
+
+def system_examples(system: str) -> dict[str, str]:
+    """Return small example deliveries of a system, by source."""
+    folder = resources.files("butfor.plan").joinpath("sources", "examples")
+    names = [d.id for d in system_definitions(system) if folder.joinpath(f"{d.id}.csv").is_file()]
+    return {name: folder.joinpath(f"{name}.csv").read_text(encoding="utf-8") for name in names}
+
+
+def _read(name: str) -> list[Definition]:
+    text = resources.files("butfor.plan").joinpath(name).read_text(encoding="utf-8")
+    return [msgspec.convert(d, KINDS[d["kind"]]) for d in YAML(typ="safe").load(text)]

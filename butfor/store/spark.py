@@ -91,7 +91,9 @@ class SparkLake:
         """Put the rows of a query in the place of those whose key is among some; the whole table is written anew."""
         columns = ", ".join(_cast(c, t, True) for c, t in table.columns.items())
         fresh = f"SELECT {columns} FROM ({query.sql('spark')})"
-        kept = f"SELECT {columns} FROM `{table.name}` WHERE `{key}` NOT IN ({keys.sql('spark')})"
+        # Rows without a key (anonymous events) are among no keys; NOT IN would lose them.
+        gone = f"({keys.sql('spark')}) AS gone(gone_key)"
+        kept = f"SELECT {columns} FROM `{table.name}` LEFT ANTI JOIN {gone} ON `{key}` = gone.gone_key"
         left = int(self._run(f"SELECT count(*) AS n FROM ({kept}) AS t").toArrow()["n"][0].as_py())
         self._switch(table.name, dict(table.columns), f"{kept} UNION ALL {fresh}")
         return self._count(table.name) - left

@@ -53,6 +53,10 @@ class Workbench:
             found = self._con.execute(text).fetchall()
         return found[0][0] if found else None
 
+    def has(self, name: str) -> bool:
+        """Say whether a table was made here."""
+        return name in self._made
+
     def columns(self, name: str) -> list[str]:
         """Return the columns of a table here."""
         return [row[0] for row in self._con.execute(f'DESCRIBE "{name}"').fetchall()]

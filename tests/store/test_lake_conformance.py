@@ -24,6 +24,7 @@ from butfor.app.link import person_records
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
+from butfor.app.sources import add_source, reconcile
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
 from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
@@ -95,6 +96,17 @@ def test_rebuild_replaces(lake: Lake) -> None:
     for _ in range(2):
         assert lake.rebuild(derived, sums("x")) == 2
     assert lake.tables() >= {"thing", "derived"}
+
+
+def test_replace_keeps_rows_without_a_key(lake: Lake) -> None:
+    lake.ensure(ROWS)
+    lake.stage("staged_thing", staged(3))
+    lake.insert("thing", insert_query())
+    keys = Query("keys", sql("SELECT n FROM thing WHERE n = 1"))
+    lake.replace(ROWS, "n", keys, Query("none", store.select("thing", list(ROWS.columns)).where("false")))
+    assert lake.fetch(Query("q", sql("SELECT n, count(*) AS c FROM thing GROUP BY n"))).to_pylist() == [
+        {"n": None, "c": 2}
+    ]
 
 
 def test_empty_staging(lake: Lake) -> None:
@@ -209,7 +221,11 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
     save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url))
     for definition in [*demo_definitions(NOW.date()), *extra_definitions(), SITE]:
         save_definition(folder, definition)
+    for system in ("points", "sms", "analytics", "calls"):
+        add_source(folder, system)
     with recorded(folder, NOW) as (ws, seen):
+        for name in ("points", "sms", "analytics", "calls"):
+            ws.load(name, str(folder / "examples" / f"{name}.csv"))
         for name, path in [*files.items(), *list(files.items())[:2]]:
             ws.load(name, str(path))
         ws.run()
@@ -229,6 +245,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.quarantine()
         ws.source_totals()
         ws.identifier_coverage()
+        reconcile(ws, ["web", "till"])
         live_events(ws)
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
@@ -265,6 +282,8 @@ def live_events(ws: Workspace) -> None:
             track("Order Completed", f"{n}1", properties=order, anonymousId="d1"), track("Nonsense", f"{n}2"),
             track("Product Viewed", f"{n}3", timestamp="2019-01-01T00:00:00Z"), track("Order Completed", f"{n}4"),
             {"type": "identify", "messageId": f"{n}5", "userId": "u1", "traits": {"email": "A@b.de", "firstName": "Ann"}},
+            {"type": "identify", "messageId": f"{n}6", "userId": "u2", "traits": {"email": "none@none.com"}},
+            track("Email Delivered", f"{n}7", userId="u1"), track("Email Link Clicked", f"{n}8", userId="u1"),
             received=NOW, sent="2019-01-01T00:00:10Z",
         )  # fmt: skip
         live.run()

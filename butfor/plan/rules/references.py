@@ -38,6 +38,12 @@ def check(plan: Plan) -> Iterator[Finding]:
     for term in plan.all(Term):
         for i, case in enumerate(term.logic):
             yield from _rule(plan, term, f"logic.{i}.when", case.when)
+        if term.verifies:
+            yield from _one_of(term, "verifies", "identifier", term.verifies, _terms(plan, "identifier"))
+        if term.machine:
+            yield from _one_of(term, "machine.after", "event", term.machine.after, _terms(plan, "event"))
+        if term.costs:
+            yield from _one_of(term, "costs", "property", term.costs, list(term.properties))
     for goal in plan.all(Goal):
         if goal.leads_to:
             yield from _known(plan, goal, "leads_to", Metric, goal.leads_to)
