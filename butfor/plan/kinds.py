@@ -15,7 +15,9 @@ from msgspec import Meta
 
 from butfor.plan.envelope import Definition as Definition
 from butfor.plan.envelope import Expectation as Expectation
-from butfor.plan.envelope import Id, Part, Positive, Scalar, Share, Type, Use
+from butfor.plan.envelope import Part, Positive, Share, Use
+from butfor.plan.envelope import Scalar as Scalar
+from butfor.plan.envelope import Type as Type
 
 # --- source ------------------------------------------------------------------------------------
 
