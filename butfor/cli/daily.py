@@ -138,6 +138,8 @@ def show_loaded(console: Console, done: Loaded, money: str) -> None:
         )
     for reason, n in done.reasons.items():
         console.print(f"  [yellow]quarantined[/] {n:,}: {escape(reason)}")
+    for what, n in done.flagged.items():
+        console.print(f"  [yellow]flagged[/] {n:,} {escape(what)}")
     for column, n in done.unplanned.items():
         console.print(
             f"  [yellow]not stored[/] {n:,} values of unplanned column {escape(column)}: add it to the plan or ask its sender"
