@@ -33,7 +33,8 @@ def person_ids(
     """Return the person id of every account of these parts; all parts that share a home must be among them.
 
     Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest. ``lent``
-    says which of some names are homes of anybody: nobody new is called by them.
+    says which of some names are homes of anybody: nobody new is called by them. A part that lost its homes is called
+    after a hash of its first account that has one, which depends on nothing but the part.
     """
     won: dict[int, list[str]] = {}
     for home, among in sorted(_claimants(parts, members).items()):
@@ -65,11 +66,19 @@ def _age(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tupl
 def _new_names(
     parts: Mapping[int, frozenset[str]], members: Mapping[str, Member], lent: Lent
 ) -> dict[int, str]:
-    """Call people after their first account; where that name is lent to others, or was lost to them, after a hash of it."""
-    names = {i: _next(min(p)) if any(members[a].home for a in p) else min(p) for i, p in parts.items()}
+    """Call new people after their first account (where that name is lent to others, after a hash of it), and lost ones after a hash."""
+    lost = {i: sorted(a for a in p if members[a].home) for i, p in parts.items()}
+    names = {i: min(parts[i]) for i, homed in lost.items() if not homed}
     while taken := set(lent([*names.values()]) if names else ()):
         names = {i: _next(n) if n in taken else n for i, n in names.items()}
-    return names
+    return names | {i: _next(homed[0]) for i, homed in lost.items() if homed}
+
+
+def homes_of(named: Mapping[str, str], members: Mapping[str, Member]) -> dict[str, str | None]:
+    """Return the home of each account: the one it has; for a new one its person's id, unless that is a lost part's, which is no home."""
+    settled = {named[a] for a in named if members[a].home == named[a]}
+    homeless = {named[a] for a in named} - {named[a] for a in named if members[a].home}
+    return {a: members[a].home or (p if p in settled or p in homeless else None) for a, p in named.items()}
 
 
 def _next(name: str) -> str:

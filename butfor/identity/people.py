@@ -18,7 +18,7 @@ from butfor.clean import name_key
 from butfor.identity.changes import PersonChange, changes_between
 from butfor.identity.columns import Array, Links
 from butfor.identity.facts import NAME, Leaf, Rules, Said, Seen, Value, rules_of
-from butfor.identity.ids import Member, person_ids
+from butfor.identity.ids import Member, homes_of, person_ids
 from butfor.identity.partition import Held, partition
 from butfor.identity.read import PEOPLE_MAP, accounts, attribute_facts, known, map_rows, people_map, values
 from butfor.plan import Plan
@@ -213,10 +213,11 @@ def _named(
         before["home"].combine_chunks(), pc.index_in(accounts_, before["account_id"].combine_chunks())
     )
     person, unclear = columns.easy_ids(accounts_, part, home)
+    homes = pc.coalesce(home, person)
     if unclear.any():
         mine = facts.filter(pc.is_in(facts["term"], pa.array(claiming, pa.string())))
-        person = _by_claims(accounts_, part, home, person, unclear, mine)
-    return pa.table({"account_id": accounts_, "person_id": person, "home": pc.coalesce(home, person)})
+        person, homes = _by_claims(accounts_, part, home, person, unclear, mine)
+    return pa.table({"account_id": accounts_, "person_id": person, "home": homes})
 
 
 def _following(ids: pa.Array, follows: Array, label: Array, free: Array, rows: pa.Table) -> pa.Table:
@@ -235,8 +236,8 @@ def _following(ids: pa.Array, follows: Array, label: Array, free: Array, rows: p
 
 def _by_claims(
     accounts_: pa.Array, part: Array, home: pa.Array, person: pa.Array, unclear: Array, facts: pa.Table
-) -> pa.Array:
-    """Give ids to the people who share a home with others, or hold several."""
+) -> tuple[pa.Array, pa.Array]:
+    """Give ids and homes to the people who share a home with others, or hold several."""
     where = np.flatnonzero(unclear)
     some = accounts_.take(pa.array(where))
     mine = facts.filter(pc.is_in(facts["account_id"], some))
@@ -249,6 +250,9 @@ def _by_claims(
         parts.setdefault(int(part[i]), set()).add(account)
     homes = set(pc.unique(home).to_pylist())
     named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members, homes.intersection)
+    settled = homes_of(named, members)
     out = person.to_numpy(zero_copy_only=False).copy()
+    homes_ = pc.coalesce(home, person).to_numpy(zero_copy_only=False).copy()
     out[where] = [named[a] for a in some.to_pylist()]
-    return pa.array(out, pa.string())
+    homes_[where] = [settled[a] for a in some.to_pylist()]
+    return pa.array(out, pa.string()), pa.array(homes_, pa.string())
