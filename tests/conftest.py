@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engines import SPARK, TESTED, new_lake_url
+from engines import SPARK, TESTED, new_database, new_lake_url
 
 # PySpark takes a main module without a file (a worker of pytest-xdist) for its own doctests and stops the process.
 if not hasattr(sys.modules["__main__"], "__file__"):
@@ -130,16 +129,6 @@ def hub_url(request: pytest.FixtureRequest) -> str:
         TESTED["hub sqlite"] = f"SQLite {sqlite3.sqlite_version}"
         return "sqlite"
     return new_database(request.getfixturevalue("postgres_url"))
-
-
-def new_database(url: str) -> str:
-    """Create a database with a name of its own and return its address."""
-    import psycopg
-
-    name = f"t{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/postgres?", f"/{name}?")
 
 
 def free_port() -> int:

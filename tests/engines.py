@@ -22,3 +22,13 @@ def new_lake_url(request: pytest.FixtureRequest, engine: str, tmp_path: Path) ->
         return "duckdb"
     server = request.getfixturevalue("sail_url" if engine == "sail" else "apache_spark_url")
     return f"{server}?warehouse={tmp_path}/warehouse&database=t{uuid.uuid4().hex[:8]}"
+
+
+def new_database(url: str) -> str:
+    """Create a database with a name of its own and return its address."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/postgres?", f"/{name}?")

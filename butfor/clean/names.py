@@ -110,15 +110,18 @@ def names_agree(left: str, right: str) -> bool:
     mine, yours = set(left.split()) & _GENERATIONS, set(right.split()) & _GENERATIONS
     if mine and yours and mine != yours:
         return False
-    short, long = sorted(([w for w in k.split() if w not in _GENERATIONS] for k in (left, right)), key=len)
-    rest = list(long)
+    words = [[w for w in k.split() if w not in _GENERATIONS] for k in (left, right)]
+    # One order for both, so that whoever comes first the answer is the same.
+    short, long = sorted(words, key=lambda ws: (len(ws), ws))
+    rest, told = list(long), False
     for word in sorted(short, key=len, reverse=True):
         found = max(rest, key=lambda other: _alike(word, other), default=None)
         if found is None or _alike(word, found) < ALIKE:
             return False
         rest.remove(found)
-    # One initial alone says nothing.
-    return any(len(w) > 1 for w in short)
+        told |= min(len(word), len(found)) > 1
+    # Initials alone say nothing.
+    return told
 
 
 def clean_name(text: str) -> Verdict:

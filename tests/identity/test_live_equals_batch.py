@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from engines import new_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from butfor.identity.people import judge_with
 from butfor.identity.shelf import Shelf
 from butfor.plan.kinds import Identity
 from butfor.store import Hub
-from conftest import new_database
 
 NOW = datetime(2026, 7, 1)
 RULES = Rules(
