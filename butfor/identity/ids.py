@@ -27,22 +27,54 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     first: datetime | None = None
 
 
+class Named(msgspec.Struct, frozen=True):
+    """The person id and the home of every account."""
+
+    person: dict[str, str]
+    home: dict[str, str]
+
+
 def person_ids(
     parts: Sequence[frozenset[str]], members: Mapping[str, Member], lent: Lent = lambda names: ()
-) -> dict[str, str]:
-    """Return the person id of every account of these parts; all parts that share a home must be among them.
+) -> Named:
+    """Return the person id and the home of every account of these parts; all parts that share a home must be among them.
 
-    Each home goes to the part with most verified accounts of it; a part that won several keeps the oldest. ``lent``
-    says which of some names are homes of anybody: nobody new is called by them. A part that lost its homes is called
-    after a hash of its first account that has one, which depends on nothing but the part.
+    An account that joins others is at home where the first of them is, and counts there at once: naming the same parts
+    again gives the same names. Each home goes to the part with most verified accounts of it; a part that won several
+    keeps the oldest, and one that lost all is called after a hash of its first account. ``lent`` says which of some
+    names are homes of anybody: nobody new is called by them.
     """
+    members = dict(members)
+    new: dict[int, str] = {}
+    for i, part in enumerate(parts):
+        homed = min((a for a in part if members[a].home), default=None)
+        if homed is None:
+            new[i] = min(part)
+        else:
+            _settle(part, members[homed].home, members)
+    for i, name in _unlent(new, lent).items():
+        _settle(parts[i], name, members)
     won: dict[int, list[str]] = {}
     for home, among in sorted(_claimants(parts, members).items()):
         best = max(among, key=lambda i: (_claim(parts[i], home, members), -i))
         won.setdefault(best, []).append(home)
     names = {i: min(homes, key=lambda h: _age(parts[i], h, members)) for i, homes in won.items()}
-    names |= _new_names({i: p for i, p in enumerate(parts) if i not in won}, members, lent)
-    return {account: names[i] for i, part in enumerate(parts) for account in part}
+    names |= {i: _next(min(part)) for i, part in enumerate(parts) if i not in won}
+    inside = [(a, names[i]) for i, part in enumerate(parts) for a in part]
+    return Named(dict(inside), {a: members[a].home or name for a, name in inside})
+
+
+def _settle(part: frozenset[str], home: str | None, members: dict[str, Member]) -> None:
+    for account in part:
+        if members[account].home is None:
+            members[account] = msgspec.structs.replace(members[account], home=home)
+
+
+def _unlent(names: dict[int, str], lent: Lent) -> dict[int, str]:
+    """Call new people after their first account, and where that name is lent to others after a hash of it."""
+    while taken := set(lent([*names.values()]) if names else ()):
+        names = {i: _next(n) if n in taken else n for i, n in names.items()}
+    return names
 
 
 def _claimants(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -> dict[str, list[int]]:
@@ -61,24 +93,6 @@ def _claim(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tu
 
 def _age(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[datetime, str]:
     return min(members[a].first or _LATEST for a in part if members[a].home == home), home
-
-
-def _new_names(
-    parts: Mapping[int, frozenset[str]], members: Mapping[str, Member], lent: Lent
-) -> dict[int, str]:
-    """Call new people after their first account (where that name is lent to others, after a hash of it), and lost ones after a hash."""
-    lost = {i: sorted(a for a in p if members[a].home) for i, p in parts.items()}
-    names = {i: min(parts[i]) for i, homed in lost.items() if not homed}
-    while taken := set(lent([*names.values()]) if names else ()):
-        names = {i: _next(n) if n in taken else n for i, n in names.items()}
-    return names | {i: _next(homed[0]) for i, homed in lost.items() if homed}
-
-
-def homes_of(named: Mapping[str, str], members: Mapping[str, Member]) -> dict[str, str | None]:
-    """Return the home of each account: the one it has; for a new one its person's id, unless that is a lost part's, which is no home."""
-    settled = {named[a] for a in named if members[a].home == named[a]}
-    homeless = {named[a] for a in named} - {named[a] for a in named if members[a].home}
-    return {a: members[a].home or (p if p in settled or p in homeless else None) for a, p in named.items()}
 
 
 def _next(name: str) -> str:

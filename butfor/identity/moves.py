@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from butfor.identity.facts import Rules
-from butfor.identity.ids import Member, homes_of, person_ids
+from butfor.identity.ids import Member, person_ids
 from butfor.identity.partition import Held, partition
 from butfor.identity.region import Region, facts_of, member_of
 from butfor.store import Session
@@ -100,10 +100,9 @@ def settle(session: Session, rules: Rules, region: Region, now: datetime, cause:
     members |= {a: m for a, (_, m) in more.items()}
     lent = lambda names: {h for (h,) in session.rows_in("account", "home", names, ["home"])}  # noqa: E731
     named = person_ids([*parts, *others], members, lent)
-    moves.after = {a: named.get(a) for a in moves.before}
+    moves.after = {a: named.person.get(a) for a in moves.before}
     # Who tells nothing of whose it is claims nobody's id, whatever it was before.
-    homes = homes_of(named, members)
-    moves.home = {a: None if a in nobody else homes.get(a, members[a].home) for a in moves.before}
+    moves.home = {a: None if a in nobody else named.home.get(a, members[a].home) for a in moves.before}
     moves.home_before = {a: members[a].home for a in moves.before}
     return moves
 

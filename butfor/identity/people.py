@@ -18,7 +18,7 @@ from butfor.clean import name_key
 from butfor.identity.changes import PersonChange, changes_between
 from butfor.identity.columns import Array, Links
 from butfor.identity.facts import NAME, Leaf, Rules, Said, Seen, Value, rules_of
-from butfor.identity.ids import Member, homes_of, person_ids
+from butfor.identity.ids import Member, person_ids
 from butfor.identity.partition import Held, partition
 from butfor.identity.read import PEOPLE_MAP, accounts, attribute_facts, known, map_rows, people_map, values
 from butfor.plan import Plan
@@ -250,9 +250,8 @@ def _by_claims(
         parts.setdefault(int(part[i]), set()).add(account)
     homes = set(pc.unique(home).to_pylist())
     named = person_ids([frozenset(p) for _, p in sorted(parts.items())], members, homes.intersection)
-    settled = homes_of(named, members)
     out = person.to_numpy(zero_copy_only=False).copy()
     homes_ = pc.coalesce(home, person).to_numpy(zero_copy_only=False).copy()
-    out[where] = [named[a] for a in some.to_pylist()]
-    homes_[where] = [settled[a] for a in some.to_pylist()]
+    out[where] = [named.person[a] for a in some.to_pylist()]
+    homes_[where] = [named.home[a] for a in some.to_pylist()]
     return pa.array(out, pa.string()), pa.array(homes_, pa.string())
