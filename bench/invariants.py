@@ -23,12 +23,12 @@ import msgspec
 from butfor.app.forget import forget_in_hub
 from butfor.campaigns.cooling import fresh_merges
 from butfor.campaigns.launch import record
-from butfor.campaigns.standing import held_since, standing
+from butfor.campaigns.standing import standing
 from butfor.catalog import earn, redeem
 from butfor.channels.consent import GIVEN, WITHDRAWN, Statement, consents, say
 from butfor.decide import Candidate, decide
 from butfor.experiments.design import salt_of
-from butfor.identity.changes import former_ids, known_as, left_since
+from butfor.identity.changes import former_ids, known_as
 from butfor.identity.facts import NAME, Limit, Rules
 from butfor.identity.judgements import all_said, judgement_row
 from butfor.identity.live import Observation, judge_again, observe
@@ -301,8 +301,11 @@ class Batch:
         rows = self.hub.rows("contact")
         mine = [r for r in rows if r["campaign"] == CAMPAIGN.id]
         fresh = [decide(c, CAMPAIGN, EXPERIMENT, salt_of(EXPERIMENT)) for c in self._candidates(worlds, mine)]
-        left = left_since(self.hub, held_since(mine))
-        decisions = standing(mine, known_as(self.hub, {r["person_id"] for r in mine}), fresh, self.now, left)
+        belongs = {a: p for w in worlds for a, p in w.people.items()}
+        decisions = standing(
+            mine, known_as(self.hub, {r["person_id"] for r in mine}), fresh, self.now, belongs
+        )
+        accounts = {p: sorted(a) for w in worlds for p, a in w.groups().items()}
         wait = self.now + timedelta(days=2) if self.rng.random() < 0.3 else None
         record(
             self.hub,
@@ -311,6 +314,11 @@ class Batch:
             decisions if wait is None else [_later(d) for d in decisions],
             self.now,
             wait,
+            {
+                d.person_id: accounts[d.person_id]
+                for d in decisions
+                if d.outcome == "held" and d.person_id in accounts
+            },
         )
         if wait is None:
             self._sent(worlds, fresh, decisions)

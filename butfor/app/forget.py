@@ -24,7 +24,9 @@ def forget_in_hub(
     for account in accounts:
         _rename_points(session, account, pseudonym)
     for person in people:
-        session.update("contact", {"person_id": pseudonym, "address": None}, person_id=person)
+        session.update(
+            "contact", {"person_id": pseudonym, "address": None, "accounts": None}, person_id=person
+        )
     _rename_assignments(session, people, pseudonym)
     removed = {f"hub {t}": n for t, n in before.items()}
     return removed | {"hub person_change": changes, "hub consent": _forget_consent(session, values)}, moves

@@ -15,14 +15,15 @@ from sqlglot import exp
 from butfor.campaigns.cooling import fresh_merges, promised
 from butfor.campaigns.gate import check_unchanged, goal_experiment, pass_gate
 from butfor.campaigns.render import Renderer, content_attributes
-from butfor.campaigns.standing import held_since, may_change, standing, waiting
+from butfor.campaigns.standing import held_accounts, may_change, standing, waiting
 from butfor.channels import Message, channel
 from butfor.channels.consent import WITHDRAWN, consents
 from butfor.decide import Candidate, Decision, decide
 from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
-from butfor.identity.changes import known_as, left_since
+from butfor.identity.changes import known_as
+from butfor.identity.sync import map_of_accounts, map_of_people
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Term, Variant
 from butfor.profiles import attributes
@@ -163,14 +164,14 @@ def launch(
     sender = channel(campaign.channel, folder, campaign.id)
     fresh = _decisions(hub, lake, plan, campaign, experiment, as_of)
     earlier = hub.rows("contact", campaign=campaign.id)
-    left = left_since(hub, held_since(earlier))
-    decisions = standing(earlier, known_as(hub, {r["person_id"] for r in earlier}), fresh, as_of, left)
+    belongs = _belongs(lake, held_accounts(earlier))
+    decisions = standing(earlier, known_as(hub, {r["person_id"] for r in earlier}), fresh, as_of, belongs)
     if send_at and send_at > as_of:
         decisions = [waiting(d) for d in decisions]
     run = _summary(campaign, experiment, decisions, as_of)
     if dry:
         return run
-    new = record(hub, campaign, experiment, decisions, as_of, send_at)
+    new = record(hub, campaign, experiment, decisions, as_of, send_at, _accounts_of_held(lake, decisions))
     _publish(lake, hub, experiment)
     _costs(hub, plan, campaign, as_of)
     # Who said no after a run that was killed is not written to, whatever was decided then.
@@ -179,6 +180,23 @@ def launch(
         _messages(lake, plan, renderers, [d for d in decisions if d.person_id in willing], campaign.address)
     )
     return msgspec.structs.replace(run, repeated=len(decisions) - new, outbox=receipt.where)
+
+
+def _belongs(lake: Lake, accounts: set[str]) -> dict[str, str]:
+    """Return the person of each account now."""
+    lake.stage(
+        "staged_some", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}), like=PEOPLE_MAP
+    )
+    return {r["account_id"]: r["person_id"] for r in lake.fetch(map_of_accounts("staged_some")).to_pylist()}
+
+
+def _accounts_of_held(lake: Lake, decisions: list[Decision]) -> dict[str, list[str]]:
+    held = sorted({d.person_id for d in decisions if d.outcome == "held"})
+    lake.stage("staged_held", pa.table({"person_id": pa.array(held, pa.string())}), like=PEOPLE_MAP)
+    out: dict[str, list[str]] = {}
+    for row in lake.fetch(map_of_people("staged_held")).to_pylist():
+        out.setdefault(row["person_id"], []).append(row["account_id"])
+    return out
 
 
 def _decisions(
@@ -234,9 +252,12 @@ def _summary(
 
 def record(
     hub: Hub, campaign: Campaign, experiment: Experiment | None, decisions: list[Decision], as_of: datetime,
-    send_at: datetime | None,
+    send_at: datetime | None, accounts: Mapping[str, list[str]],
 ) -> int:  # fmt: skip
-    """Write assignments before contacts: a contact without its assignment could never be read."""
+    """Write assignments before contacts: a contact without its assignment could never be read.
+
+    ``accounts`` are those of the people held out.
+    """
     if experiment is not None:
         stamp = definition_hash(experiment)
         rows: list[dict[str, Any]] = [
@@ -259,6 +280,9 @@ def record(
             "channel": campaign.channel,
             "made_at": as_of,
             "due_at": send_at,
+            "accounts": msgspec.json.encode(accounts[d.person_id]).decode()
+            if d.person_id in accounts
+            else None,
         }
         for d in decisions
     ]

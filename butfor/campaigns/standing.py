@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,12 @@ _FIRST = {"held": 0, "sent": 1, "pending": 2, "suppressed": 3}
 
 def standing(
     rows: Iterable[Mapping[str, Any]], known_as: Mapping[str, str], fresh: Iterable[Decision], as_of: datetime,
-    left: Mapping[str, Collection[str]] | None = None,
+    belongs: Mapping[str, str] | None = None,
 ) -> list[Decision]:  # fmt: skip
     """Return what stands for each person: a decision of the ledger for them or a part of them, else the fresh one.
 
-    ``known_as`` gives the id that people merged since have now, ``left`` the people who were part of a held-out one
-    and are on their own since: they stay held out too. A person whom an earlier run suppressed stays so: the
+    ``known_as`` gives the id that people merged since have now, ``belongs`` the person of each account that a held-out
+    one had: whoever has one of them now is held out too. A person whom an earlier run suppressed stays so: the
     ledger would show a message as never sent. Who was held by a cool-off is decided anew, and what waited for its
     time is sent when it has come.
     """
@@ -29,17 +29,26 @@ def standing(
     for row in rows:
         if may_change(row) and row["outcome"] == "held":
             continue
-        was = row["person_id"]
-        apart = (left or {}).get(was, ()) if row["outcome"] == "held" else ()
-        for person in (known_as.get(was, was), *apart):
+        for person in _now(row, known_as, belongs or {}):
             if person not in earlier or _FIRST[row["outcome"]] < _FIRST[earlier[person]["outcome"]]:
                 earlier[person] = row
     return [_stands(d, earlier[d.person_id], as_of) if d.person_id in earlier else d for d in fresh]
 
 
-def held_since(rows: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
-    """Return since when people are held out."""
-    return {r["person_id"]: r["made_at"] for r in rows if r["outcome"] == "held" and not may_change(r)}
+def held_accounts(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the accounts of people who were held out."""
+    return {a for r in rows if r["outcome"] == "held" and not may_change(r) for a in _accounts(r)}
+
+
+def _now(row: Mapping[str, Any], known_as: Mapping[str, str], belongs: Mapping[str, str]) -> set[str]:
+    was = row["person_id"]
+    if row["outcome"] == "held" and (accounts := _accounts(row)):
+        return {belongs[a] for a in accounts if a in belongs}
+    return {known_as.get(was, was)}
+
+
+def _accounts(row: Mapping[str, Any]) -> list[str]:
+    return msgspec.json.decode(row["accounts"], type=list[str]) if row["accounts"] else []
 
 
 def may_change(row: Mapping[str, Any]) -> bool:

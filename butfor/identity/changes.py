@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -66,27 +66,6 @@ def former_ids(hub: Hub, person: str) -> set[str]:
         found = found | ahead
     now = known_as(hub, found)
     return {each for each in found if now.get(each, each) == person}
-
-
-def left_since(hub: Hub, when: Mapping[str, datetime]) -> dict[str, set[str]]:
-    """Return the people whom accounts left for that belonged to an id at a time: by a split, and for good or not.
-
-    Accounts that came to the id only after that time do not count: a merge that is undone takes nothing along.
-    """
-    with hub.session() as session:
-        columns = ["person_id", "other_id", "made_at", "accounts"]
-        came = session.rows_in("person_change", "person_id", when, columns)
-        left = session.rows_in("person_change", "other_id", when, columns, kind="split")
-    later: dict[str, set[str]] = {}
-    for person, _, made, accounts in came:
-        if made > when[person]:
-            later.setdefault(person, set()).update(msgspec.json.decode(accounts))
-    out: dict[str, set[str]] = {}
-    for person, was, made, accounts in left:
-        if made > when[was] and set(msgspec.json.decode(accounts)) - later.get(was, set()):
-            out.setdefault(was, set()).add(person)
-    now = known_as(hub, {p for people in out.values() for p in people})
-    return {was: {now.get(p, p) for p in people} for was, people in out.items()}
 
 
 def _went_to(session: Session, ids: Collection[str]) -> dict[str, str]:

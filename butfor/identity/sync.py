@@ -220,6 +220,15 @@ def mirror(hub: Hub, rows: pa.Table) -> int:
     return len(changed)
 
 
+@named("identity.map_of_accounts")
+def map_of_accounts(among: str) -> exp.Expression:
+    """The rows of the map of the accounts in a staged table."""
+    return sql(
+        "SELECT account_id, person_id FROM people_map WHERE account_id IN (SELECT account_id FROM _among) ORDER BY account_id",
+        {"_among": among},
+    )
+
+
 @named("identity.map_of_people")
 def map_of_people(among: str) -> exp.Expression:
     """The rows of the map of the people in a staged table."""

@@ -68,6 +68,8 @@ contact = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", DateTime, nullable=False),
     Column("due_at", DateTime),
+    # Of a held-out person the accounts, as a JSON list: whoever has one of them later is held out too.
+    Column("accounts", Text),
     UniqueConstraint("message_key", name="contact_message_key"),
     Index("contact_person", "person_id"),
     Index("contact_campaign", "campaign"),

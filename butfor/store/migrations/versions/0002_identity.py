@@ -15,6 +15,7 @@ def upgrade() -> None:
     _points()
     _consent()
     op.add_column("contact", sa.Column("due_at", sa.DateTime))
+    op.add_column("contact", sa.Column("accounts", sa.Text))
 
 
 def _people() -> None:
