@@ -70,7 +70,7 @@ CAMPAIGN = Campaign(
     offers=["ten_off"], variants={"mail": Variant(subject="Hello", body="An offer.")},
 )  # fmt: skip
 MOVES = {
-    "see": 12, "same": 2, "different": 1, "withdraw": 1, "probe": 1, "earn": 2, "redeem": 3, "consent": 2, "launch": 3,
+    "see": 12, "same": 2, "alike": 1, "different": 1, "withdraw": 1, "probe": 1, "earn": 2, "redeem": 3, "consent": 2, "launch": 3,
     "erase": 1,
 }  # fmt: skip
 
@@ -198,6 +198,9 @@ class Batch:
 
     def _same(self, worlds: list[World]) -> None:
         self._judge(self._pairs(worlds), "same")
+
+    def _alike(self, worlds: list[World]) -> None:
+        self._judge(self._pairs(worlds), "alike")
 
     def _different(self, worlds: list[World]) -> None:
         self._judge(self._pairs(worlds), "different")

@@ -133,10 +133,10 @@ def _split(
         return label, []
     member = np.isin(raw, hard)
     leaves = _leaves(facts, attributes, ids, member, stakes)
-    same, different = (_by_label(pairs, ids, raw) for pairs in (said.same, said.different))
+    told = [_by_label(pairs, ids, raw) for pairs in (said.same, said.different, said.alike)]
     for part in columns.groups(raw, member):
         own = int(raw[part[0]])
-        about = Said(frozenset(same.get(own, ())), frozenset(different.get(own, ())))
+        about = Said(*(frozenset(pairs.get(own, ())) for pairs in told))
         accounts_ = [leaves[ids[int(i)].as_py()] for i in part]
         judged = partition(accounts_, rules, about, generic.values)
         held += judged.held

@@ -57,7 +57,7 @@ seen = st.tuples(
     st.sampled_from([None, 0, 10, 50]),
 )
 judged = st.tuples(
-    st.sampled_from(["same", "different"]), st.sampled_from(ACCOUNTS), st.sampled_from(ACCOUNTS)
+    st.sampled_from(["same", "different", "alike"]), st.sampled_from(ACCOUNTS), st.sampled_from(ACCOUNTS)
 ).filter(lambda j: j[1] != j[2])
 earned = st.tuples(st.just("earn"), st.sampled_from(ACCOUNTS))
 withdrawn = st.tuples(st.just("withdraw"), st.integers(0, 5), st.just(ACCOUNTS[0]))
