@@ -56,7 +56,11 @@ def person_ids(
         _settle(parts[i], name, members)
     won: dict[int, list[str]] = {}
     for home, among in sorted(_claimants(parts, members).items()):
-        best = max(among, key=lambda i: (_claim(parts[i], home, members), -i))
+        strongest = max(_claim(parts[i], home, members) for i in among)
+        # Between equals the first account decides, in whatever order the parts were found.
+        best = min(
+            (i for i in among if _claim(parts[i], home, members) == strongest), key=lambda i: min(parts[i])
+        )
         won.setdefault(best, []).append(home)
     names = {i: min(homes, key=lambda h: _age(parts[i], h, members)) for i, homes in won.items()}
     names |= {i: _next(min(part)) for i, part in enumerate(parts) if i not in won}
