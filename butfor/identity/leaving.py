@@ -24,7 +24,7 @@ def leave(
     gone = set(accounts)
     values = _values(session, gone)
     _, partners = said_of(session, gone)
-    around = (_carriers(session, rules, values) | partners) - gone
+    around = (_carriers(session, rules, values) | partners | _with_their_homes(session, gone)) - gone
     for table in ("account", "identifier", "moved"):
         session.drop_in(table, "account_id", gone)
     for side in ("left_account", "right_account"):
@@ -34,6 +34,12 @@ def leave(
     there = {a for (a,) in session.rows_in("account", "account_id", around, ["account_id"])}
     devices = {v: n for v, n in values.items() if v[0] in rules.following}
     return judge_again(session, rules, there, now, "erasure", None, devices)
+
+
+def _with_their_homes(session: Session, accounts: Collection[str]) -> set[str]:
+    """Return who is at home where some accounts are: without these they may win that id."""
+    homes = {h for (h,) in session.rows_in("account", "account_id", accounts, ["home"]) if h}
+    return {a for (a,) in session.rows_in("account", "home", homes, ["account_id"])}
 
 
 def _values(session: Session, accounts: Collection[str]) -> Counter[Value]:
