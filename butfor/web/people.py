@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -25,22 +25,25 @@ from butfor.model import ButforError, Refused, StoreError
 from butfor.web.door import write_key_of
 from butfor.web.keys import KeyRing
 
+# A text that says something.
+Filled = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
+
 
 class Judge(msgspec.Struct, kw_only=True):
     """Two accounts, by id or as source:key, and whether they are the ``same`` or ``different`` people."""
 
     left: str
     right: str
-    verdict: str
-    why: str
-    who: str
+    verdict: Literal["same", "different"]
+    why: Filled
+    who: Filled
 
 
 class Why(msgspec.Struct, kw_only=True):
     """Who decides, and why."""
 
-    why: str
-    who: str
+    why: Filled
+    who: Filled
 
 
 class DecideReview(Why, kw_only=True):
@@ -52,7 +55,7 @@ class DecideReview(Why, kw_only=True):
 class Move(msgspec.Struct, kw_only=True):
     """Points, and the receipt or entry that gives or takes them; the same reference counts once."""
 
-    points: int
+    points: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     reference: str
     who: str
 
@@ -68,8 +71,8 @@ class Said(msgspec.Struct, kw_only=True):
     """Somebody said yes (``given``) or no (``withdrawn``) to messages on a channel at an address."""
 
     channel: str
-    address: str
-    verdict: str
+    address: Filled
+    verdict: Literal["given", "withdrawn"]
     source: str
     occurred_at: datetime | None = None
 
@@ -84,9 +87,11 @@ class Problem(msgspec.Struct):
     next: str
 
 
+# What a call names by its path or body, and may not be there.
+_NAMED = ("customer", "account", "review", "judgement", "change")
 _STATUS = {StoreError: 503, Refused: 409}
 _ANSWERS = {
-    400: "something is wrong with what was given", 404: "no such path", 401: "no API key, an unknown one or a revoked one",
+    400: "something is wrong with what was given", 404: "no such path, or nobody and nothing known by that name", 401: "no API key, an unknown one or a revoked one",
     409: "refused by a rule that protects people or data", 503: "a store refuses: repeat later",
 }  # fmt: skip
 
@@ -105,7 +110,7 @@ class People:
         """Return the routes under ``/v1``."""
         return Router(
             path="/v1", guards=[self._guard], route_handlers=self._handlers(),
-            exception_handlers={ButforError: _problem, HTTPException: _unfit}, security=[{"apiKey": []}], tags=["people"],
+            exception_handlers={ButforError: _problem, HTTPException: unfit}, security=[{"apiKey": []}], tags=["people"],
         )  # fmt: skip
 
     def _guard(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -226,13 +231,16 @@ def _small(number: int) -> int:
 
 
 def _responses() -> dict[int, ResponseSpec]:
+    # A path that no route has is answered by the framework, in a form of its own.
     return {
-        code: ResponseSpec(Problem, description=text, generate_examples=False)
+        code: ResponseSpec(
+            dict[str, Any] if code == 404 else Problem, description=text, generate_examples=False
+        )
         for code, text in _ANSWERS.items()
     }
 
 
-def _unfit(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+def unfit(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """Answer what does not fit the described form in the same four parts."""
     said = {
         "error": type(error).__name__, "thing": "request", "value": None, "rule": str(error.detail),
@@ -242,5 +250,6 @@ def _unfit(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str
 
 
 def _problem(_: Request[Any, Any, Any], error: ButforError) -> Response[dict[str, Any]]:
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    unknown = 404 if error.thing in _NAMED else 400
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), unknown)
     return Response(error.to_dict(), status_code=status)

@@ -113,9 +113,8 @@ def test_what_cannot_be_done_is_said_in_four_parts(client: Client) -> None:
         client.post("reviews/999", same=True, why="x", who="m"),
         client.post("points/site:u1/earn", points=-5, reference="x", who="m"),
     ):
-        assert (found.status_code, set(found.json())) == (400, {"error", "thing", "value", "rule", "next"}), (
-            found.text
-        )
+        assert found.status_code in (400, 404), found.text
+        assert set(found.json()) == {"error", "thing", "value", "rule", "next"}, found.text
 
 
 def test_consent_by_address(client: Client) -> None:
