@@ -20,7 +20,7 @@ from butfor.app.customer import customer
 from butfor.app.keys import API
 from butfor.app.people import Decided, account_of, credit, decide_review, judge_pair, undo, withdraw
 from butfor.catalog import Balance, Posted, balance, redeem
-from butfor.channels.consent import Consent, Statement, consents, say
+from butfor.channels.consent import Statement, consents, say
 from butfor.model import ButforError, Refused, StoreError
 from butfor.web.door import write_key_of
 from butfor.web.keys import KeyRing
@@ -203,12 +203,13 @@ class People:
             )
 
         @get("/consents/{channel:str}/{address:str}", sync_to_thread=True, responses=_responses())
-        def consent(channel: str, address: str) -> Consent | None:
+        def consent(channel: str, address: str) -> dict[str, Any] | None:
             """Whether an address may be written to; null when nobody said anything of it."""
-            return consents(ws.hub, channel, [address]).get(address)
+            found = consents(ws.hub, channel, [address]).get(address)
+            return found and dict(msgspec.to_builtins(found))
 
         @post("/consents", status_code=200, sync_to_thread=True, responses=_responses())
-        def say_consent(data: Said) -> Consent:
+        def say_consent(data: Said) -> dict[str, Any]:
             """Write down a yes or a no; a no holds for every account with the address."""
             when = data.occurred_at or ws.now
             at = when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
@@ -220,7 +221,7 @@ class People:
                 source=data.source,
             )
             say(ws.hub, [said], ws.now)
-            return consents(ws.hub, data.channel, [data.address])[data.address]
+            return dict(msgspec.to_builtins(consents(ws.hub, data.channel, [data.address])[data.address]))
 
         return [held, earned, redeemed, consent, say_consent]
 
