@@ -206,7 +206,7 @@ class People:
         def consent(channel: str, address: str) -> dict[str, Any] | None:
             """Whether an address may be written to; null when nobody said anything of it."""
             found = consents(ws.hub, channel, [address]).get(address)
-            return found and dict(msgspec.to_builtins(found))
+            return dict(msgspec.to_builtins(found)) if found else None
 
         @post("/consents", status_code=200, sync_to_thread=True, responses=_responses())
         def say_consent(data: Said) -> dict[str, Any]:
