@@ -54,6 +54,9 @@ def campaign_launch(
     name: str,
     as_of: str = AS_OF,
     dry: bool = typer.Option(False, "--dry-run", help="show what would happen; write and tell nothing"),
+    send_at: str = typer.Option(
+        None, metavar="TIME", help="decide now; the first launch at or after this time (UTC) delivers"
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Launch a campaign through the gate: decide for each person, hold the control group back, deliver once.
@@ -62,7 +65,7 @@ def campaign_launch(
     """
     with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
         tell("deciding")
-        done = ws.launch(name, moment(as_of), dry=dry)
+        done = ws.launch(name, moment(as_of), dry=dry, send_at=moment(send_at, "--send-at"))
     emit(done, as_json, lambda console: _show_run(console, done, dry))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -95,15 +95,16 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def moment(given: str | None) -> datetime | None:
-    """Return a time of the command line, in UTC; raise BadInput when it cannot be read."""
+def moment(given: str | None, option: str = "--as-of") -> datetime | None:
+    """Return a time of the command line, in UTC without a zone; raise BadInput when it cannot be read."""
     if given is None:
         return None
     try:
-        return datetime.fromisoformat(given)
+        found = datetime.fromisoformat(given)
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
     except ValueError as error:
         raise BadInput(
-            "--as-of",
+            option,
             value=given,
             rule="a time is written like 2026-06-30 or 2026-06-30T18:00",
             next_step="correct it",

@@ -11,7 +11,7 @@ import msgspec
 from butfor.ingest.cells import NULL_LIKE, cleaned, ident, text, typed
 from butfor.ingest.fields import Field
 from butfor.ingest.judge import judges
-from butfor.ingest.stage import Check, Staging, product_checks, time_checks
+from butfor.ingest.stage import Check, Staging, length_checks, product_checks, time_checks
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Returns, Source, Term
 
@@ -229,3 +229,4 @@ def _type_checks(fields: list[Field]) -> Iterator[Check]:
             name = f.target.split(".", 1)[-1]
             condition = f"{ident(f.text)} IS NOT NULL AND ({f.value}) IS NULL"
             yield Check(f"bad type: {name} is no {f.kind}", f.column, condition)
+    yield from length_checks(fields)

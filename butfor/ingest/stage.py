@@ -6,7 +6,7 @@ A staged row has an id that is the same whenever the same row is delivered again
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -25,6 +25,8 @@ from butfor.store import ROW, Workbench
 FUTURE = timedelta(days=1)
 # Nothing that a brand sells today happened earlier; an older time is a typing error or a system's empty date.
 OLDEST = "1900-01-02"
+# As many letters as the hub's index of identifiers holds.
+LONGEST_ID = 320
 # Money is kept in 14 digits before the point; a line this large is a typing error and would overflow sums of orders.
 LARGEST = 10**12
 
@@ -196,8 +198,20 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
         yield Check(
             "amount is too large", price.column, f"abs(({quantity.value}) * ({price.value})) >= {LARGEST}"
         )
+    yield from length_checks(fields)
     if source.grain == "person" and source.account != "row_number":
         yield Check("missing identifier", source.account or "", f"({_key(source, fields)}) IS NULL")
+
+
+def length_checks(fields: Iterable[Field]) -> Iterator[Check]:
+    """Checks that identifiers are no longer than the hub's index of them takes."""
+    for f in fields:
+        if f.target.startswith("id."):
+            yield Check(
+                f"identifier is longer than {LONGEST_ID} letters",
+                f.column,
+                f"length({f.value}) > {LONGEST_ID}",
+            )
 
 
 def time_checks(field: Field, limit: str) -> Iterator[Check]:

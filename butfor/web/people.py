@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi import ResponseSpec
 from litestar.router import Router
@@ -25,25 +25,38 @@ from butfor.model import ButforError, Refused, StoreError
 from butfor.web.door import write_key_of
 from butfor.web.keys import KeyRing
 
-# A text that says something.
+# A text that says something, and one that a column of 40, 80, 120 or 320 letters holds too.
 Filled = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
+Who = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"\S")]
+Channel = Annotated[str, msgspec.Meta(max_length=40)]
+From = Annotated[str, msgspec.Meta(max_length=80)]
+Address = Annotated[str, msgspec.Meta(min_length=1, max_length=320, pattern=r"\S")]
 
 
-class Judge(msgspec.Struct, kw_only=True):
+class Asked(msgspec.Struct, kw_only=True):
+    """What a call brings; its texts are such as every store can hold."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            if isinstance(value := getattr(self, name), str) and not storable(value):
+                raise ValueError(f"{name} holds a character that no store can hold (NUL or half of a pair)")
+
+
+class Judge(Asked, kw_only=True):
     """Two accounts, by id or as source:key, and whether they are the ``same`` or ``different`` people."""
 
     left: str
     right: str
     verdict: Literal["same", "different"]
     why: Filled
-    who: Filled
+    who: Who
 
 
-class Why(msgspec.Struct, kw_only=True):
+class Why(Asked, kw_only=True):
     """Who decides, and why."""
 
     why: Filled
-    who: Filled
+    who: Who
 
 
 class DecideReview(Why, kw_only=True):
@@ -52,12 +65,12 @@ class DecideReview(Why, kw_only=True):
     same: bool
 
 
-class Move(msgspec.Struct, kw_only=True):
+class Move(Asked, kw_only=True):
     """Points, and the receipt or entry that gives or takes them; the same reference counts once."""
 
     points: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     reference: str
-    who: str
+    who: Who
 
 
 class Redeem(Move, kw_only=True):
@@ -67,13 +80,13 @@ class Redeem(Move, kw_only=True):
     value: str
 
 
-class Said(msgspec.Struct, kw_only=True):
+class Said(Asked, kw_only=True):
     """Somebody said yes (``given``) or no (``withdrawn``) to messages on a channel at an address."""
 
-    channel: str
-    address: Filled
+    channel: Channel
+    address: Address
     verdict: Literal["given", "withdrawn"]
-    source: str
+    source: From
     occurred_at: datetime | None = None
 
 
@@ -117,6 +130,8 @@ class People:
         headers = {k.lower(): v for k, v in connection.scope["headers"]}
         if self.keys.source(write_key_of(headers)) != API:
             raise NotAuthorizedException("the API needs a key of its own: butfor key add api")
+        if not all(storable(str(value)) for value in connection.path_params.values()):
+            raise NotFoundException("nobody and nothing has a name with NUL or half of a pair in it")
 
     def _locked(self, act: Callable[[], Any]) -> Any:
         with self.lock:
@@ -224,6 +239,11 @@ class People:
             return dict(msgspec.to_builtins(consents(ws.hub, data.channel, [data.address])[data.address]))
 
         return [held, earned, redeemed, consent, say_consent]
+
+
+def storable(text: str) -> bool:
+    """Say whether every store can hold a text: UTF-8 has no lone surrogates, and PostgreSQL no NUL."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _small(number: int) -> int:

@@ -209,6 +209,7 @@ def test_an_event_passed_on_with_both_times_was_put_right_before(made: Live) -> 
         ),
         ({"type": "identify", "messageId": "1", "userId": "u", "traits": {"birthday": "soon"}}, "bad type: birth_date is no date", "traits.birthday"),
         (17, "event is no object", ""),
+        (track("Product Viewed", "1", userId="u" * 321), "identifier is longer than 320 letters", "id.customer_id"),
         (track("Product Viewed", "1", userId="a\u0000"), "unreadable identifier: userId", ""),
         (track("Product Viewed", "1", properties={"a": "x" * 33_000}), "event is larger than 32 KB", ""),
     ],

@@ -380,6 +380,13 @@ def test_a_person_without_identifier_is_quarantined(tmp_path: Path) -> None:
         assert ws.load("crm", write(tmp_path / "d.csv", lines)).reasons == {"missing identifier": 1}
 
 
+def test_an_identifier_longer_than_the_index_takes_is_quarantined(tmp_path: Path) -> None:
+    lines = ["customer,email,first,city,born", f"{'c' * 321},a@b.de,Ann,Rome,", "c2,b@c.de,Bob,Rome,"]
+    with shop(tmp_path, CRM) as ws:
+        done = ws.load("crm", write(tmp_path / "d.csv", lines))
+        assert (done.accepted, done.reasons) == (1, {"identifier is longer than 320 letters": 1})
+
+
 def test_a_malformed_json_line_is_quarantined(tmp_path: Path) -> None:
     lines = [nested_line("o1", {"sku": "tea", "n": 1, "each": 3}), '{"order": "o2", ', "[1, 2]", '"text"']
     with shop(tmp_path, NESTED) as ws:

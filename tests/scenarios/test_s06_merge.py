@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from stories import NOW, campaign_documents, make_shop
+from typer.testing import CliRunner
 
 from butfor.app import Workspace, open_workspace
 from butfor.app.people import judge_pair, touch, undo, withdraw
+from butfor.cli.main import app
+from butfor.model import BadInput
 from butfor.plan.kinds import Audience, Campaign, Offer, Rule, Source, Variant
 
 CRM = Source(
@@ -174,3 +177,23 @@ def test_a_pending_message_with_another_offer_is_held_by_the_merge(folder: Path)
         ]
         ws.launch("last_call", as_of=NOW + timedelta(days=2))
         assert not [c for c in ws.contacts("last_call") if c["outcome"] == "sent"]
+
+
+def test_a_campaign_is_decided_now_and_sent_later_from_the_command_line(folder: Path) -> None:
+    def launch(*more: str) -> list[str]:
+        done = CliRunner().invoke(
+            app, ["-C", str(folder), "campaign", "launch", "last_call", "--json", *more]
+        )
+        assert done.exit_code == 0, done.output
+        with at(folder, NOW) as ws:
+            return sorted(c["outcome"] for c in ws.contacts("last_call"))
+
+    today, then = f"{NOW:%Y-%m-%dT%H:%M}", f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M}"
+    assert launch("--as-of", today, "--send-at", then + "+00:00") == ["pending", "suppressed"]
+    assert launch("--as-of", today) == ["pending", "suppressed"]
+    assert launch("--as-of", then) == ["sent", "suppressed"]
+    wrong = CliRunner().invoke(
+        app, ["-C", str(folder), "campaign", "launch", "last_call", "--send-at", "soon"]
+    )
+    assert isinstance(wrong.exception, BadInput)
+    assert wrong.exception.thing == "--send-at"

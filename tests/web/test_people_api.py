@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -122,3 +123,16 @@ def test_consent_by_address(client: Client) -> None:
     said = client.post("consents", channel="email", address="c@shop.org", verdict="withdrawn", source="form")
     assert said.json()["verdict"] == "withdrawn"
     assert client.get("consents/email/c@shop.org").json()["verdict"] == "withdrawn"
+
+
+@pytest.mark.parametrize("odd", ["half \ud990 of a pair", "with a \x00 inside"])
+def test_a_text_that_no_store_can_hold_is_refused(client: Client, odd: str) -> None:
+    for path, body in (
+        ("consents", {"channel": "email", "address": odd, "verdict": "withdrawn", "source": "form"}),
+        ("judgements", {"left": odd, "right": "site:u1", "verdict": "same", "why": "x", "who": "m"}),
+        ("points/site:u1/earn", {"points": 5, "reference": odd, "who": "m"}),
+    ):
+        sent = json.dumps(body)
+        found = httpx.post(f"{client.server.url}/v1/{path}", content=sent, auth=(client.api, ""))
+        assert (found.status_code, set(found.json())) == (400, {"error", "thing", "value", "rule", "next"})
+    assert client.get("customers/a%00b").status_code == 404
