@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 import butfor.profiles.timeline as timeline
 from butfor.app.workspace import Workspace
+from butfor.catalog import balance
 from butfor.channels.consent import Consent, consents
 from butfor.identity import PEOPLE_MAP
 from butfor.identity.changes import former_ids
+from butfor.identity.judgements import judgements_of
+from butfor.identity.read import stage_ids
 from butfor.ingest import all_tables
 from butfor.model import BadInput
 from butfor.plan.kinds import Campaign, Source, Term
@@ -90,7 +92,7 @@ def customer(ws: Workspace, name: str) -> Customer:
     accounts = _accounts(ws, name)
     ids = [a["account_id"] for a in accounts]
     person = accounts[0]["person_id"] or ids[0]
-    ws.lake.stage("staged_some", pa.table({"account_id": pa.array(ids, pa.string())}), like=PEOPLE_MAP)
+    stage_ids(ws.lake, "staged_some", ids)
     names = [t.id for t in ws.plan.all(Term) if t.what == "attribute"]
     values = ws.lake.fetch(timeline.attributes_of(names)).to_pylist()
     identifiers = list(_identifiers(ws))
@@ -102,13 +104,12 @@ def customer(ws: Workspace, name: str) -> Customer:
         *_said(ws, identifiers),
         *_merges(ws, person, ids),
     ]
-    held = ws.hub.rows("points")
     return Customer(
         person_id=person,
         accounts=[
             Account(
                 account_id=a["account_id"], source=a["source"], account_key=a["account_key"],
-                points=sum(r["amount"] for r in held if r["account_id"] == a["account_id"]),
+                points=balance(ws.hub, a["account_id"]).balance,
             )
             for a in accounts
         ],
@@ -287,18 +288,11 @@ def _merges(ws: Workspace, person: str, ids: list[str]) -> Iterator[Happened]:
             yield Happened(
                 at=r["made_at"], kind="identity", what=r["kind"], source="identity", details=details
             )
-    mine = set(ids)
-    for r in ws.hub.rows("judgement"):
-        if r["left_account"] in mine or r["right_account"] in mine:
-            details = {
-                "judgement": r["id"],
-                "with": [r["left_account"], r["right_account"]],
-                "why": r["evidence"],
-                "rule": r["rule"],
-            }
-            yield Happened(
-                at=r["made_at"], kind="judgement", what=r["verdict"], source=r["who"], details=details
-            )
+    for j in judgements_of(ws.hub, ids):
+        details = {
+            "judgement": j.id, "with": [j.left_account, j.right_account], "why": j.evidence, "rule": j.rule,
+        }  # fmt: skip
+        yield Happened(at=j.made_at, kind="judgement", what=j.verdict, source=j.who, details=details)
 
 
 def _traits(ws: Workspace, person: str) -> dict[str, Any]:

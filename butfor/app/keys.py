@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
+from butfor.app.workspace import DATA
 from butfor.model import BadInput
 from butfor.plan import did_you_mean, load_plan
 from butfor.plan.kinds import Source
 from butfor.store import Hub
-
-DATA = ".butfor"
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):

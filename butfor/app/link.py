@@ -15,8 +15,8 @@ from butfor.identity.facts import pair, rules_of
 from butfor.identity.judgements import ALIKE, all_said, judgement_row
 from butfor.identity.link import Linked, link_records
 from butfor.identity.read import people_map
-from butfor.identity.recount import stakes
-from butfor.model import BadInput, Refused
+from butfor.identity.recount import break_circuit, stakes
+from butfor.model import BadInput
 from butfor.plan.kinds import Term
 from butfor.store import column, named, sql
 
@@ -27,6 +27,7 @@ ROLE_OF = {
 }  # fmt: skip
 RULE = "alike"
 MOST_REVIEWS = 1_000
+_SEE = "see them with butfor identity link --dry-run; if they are right, repeat with --accept-merges"
 
 
 class LinkRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ def link_people(
     people = len(set(accounts))
     if not dry:
         if not accept:
-            _break_circuit(ws, len(joins), people)
+            break_circuit(ws.plan, len(joins), people, _SEE)
         tell("writing judgements")
         _write(ws, linked, joins, accounts)
         ws.run(accept_merges=True)
@@ -170,14 +171,3 @@ def _write(ws: Workspace, linked: Linked, joins: list[int], accounts: dict[str, 
             }
         )  # fmt: skip
     ws.hub.append("review", reviews, once=True)
-
-
-def _break_circuit(ws: Workspace, merges: int, people: int) -> None:
-    decision = ws.plan.workspace.identity
-    most = decision.max_merge_share if decision else 1.0
-    if people >= 200 and merges > most * people:
-        raise Refused(
-            "people", value=f"{merges} of {people} people would be merged into others",
-            rule=f"a run that merges more than {most:.0%} of all people at once stops before it writes (identity.max_merge_share)",
-            next_step="see them with butfor identity link --dry-run; if they are right, repeat with --accept-merges",
-        )  # fmt: skip

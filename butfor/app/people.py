@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 from sqlglot import exp
 
 import butfor.audiences as audiences
@@ -21,6 +20,7 @@ from butfor.identity import PEOPLE_MAP
 from butfor.identity.facts import Rules, rules_of
 from butfor.identity.judgements import DIFFERENT, SAME, WITHDRAWN, judgement, judgement_row
 from butfor.identity.live import LOCK, Observation, Observed, judge_again, observe
+from butfor.identity.read import stage_ids
 from butfor.identity.sync import (
     account_count,
     attributes_of_accounts,
@@ -62,7 +62,7 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
     if not ids or "traits" not in ws.lake.tables():
         return 0
     lake, table = ws.lake, profiles.trait_table(ws.plan)
-    lake.stage("touched_people", pa.table({"person_id": pa.array(ids, pa.string())}), like=PEOPLE_MAP)
+    stage_ids(lake, "touched_people", ids, "person_id")
     with lake.transaction():
         rows = lake.fetch(map_of_people("touched_people"))
         lake.stage("touched_map", rows, like=PEOPLE_MAP)
@@ -142,6 +142,7 @@ def judge_pair(
             next_step=f"say {SAME} or {DIFFERENT}",
         )
     _need_why(why)
+    open_live(ws)
     one, other = account_of(ws, left), account_of(ws, right)
     row = judgement_row(one, other, verdict, who or getpass.getuser(), "by hand", why, ws.now)
     return _decide(ws, [row])
@@ -209,19 +210,23 @@ def decide_review(ws: Workspace, number: int, same: bool, why: str, who: str | N
 
 def account_of(ws: Workspace, name: str) -> str:
     """Return the id of an account given by its id or as ``source:key``; raise BadInput when nothing was seen of it."""
-    open_live(ws)
-    source, _, key = name.partition(":")
-    row = (
-        ws.hub.first("account", source=source, account_key=key)
-        if key
-        else ws.hub.first("account", account_id=name)
-    )
+    row = _account_row(ws, name)
+    if row is None:
+        # It may have come by a file that the hub has not seen.
+        open_live(ws)
+        row = _account_row(ws, name)
     if row is None:
         raise BadInput(
             "account", value=name, rule="an account is known by its id or as source:key, and something was seen of it",
             next_step="butfor customer find shows the accounts of a person",
         )  # fmt: skip
     return str(row["account_id"])
+
+
+def _account_row(ws: Workspace, name: str) -> dict[str, Any] | None:
+    source, _, key = name.partition(":")
+    known = {"source": source, "account_key": key} if key else {"account_id": name}
+    return ws.hub.first("account", **known)
 
 
 def credit(

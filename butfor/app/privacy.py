@@ -20,6 +20,7 @@ from butfor.audiences import MEMBERSHIP
 from butfor.experiments.outcomes import ASSIGNMENT
 from butfor.identity import PEOPLE_MAP, rules_of
 from butfor.identity.changes import former_ids
+from butfor.identity.read import stage_ids
 from butfor.ingest.erased import mark_of
 from butfor.ingest.tables import (
     ACCOUNT,
@@ -125,8 +126,8 @@ def _from_lake(
     kept: dict[str, int],
 ) -> dict[str, int]:
     lake, removed = ws.lake, {}
-    lake.stage("gone_accounts", pa.table({"account_id": pa.array(accounts, pa.string())}), like=PEOPLE_MAP)
-    lake.stage("gone_people", pa.table({"person_id": pa.array(people, pa.string())}), like=PEOPLE_MAP)
+    stage_ids(lake, "gone_accounts", accounts)
+    stage_ids(lake, "gone_people", people, "person_id")
     lake.stage("gone_values", pa.table({"val": pa.array([v for v in values if len(v) > 3], pa.string())}))
     lake.stage("staged_marks", pa.table({"mark": [mark_of(a) for a in accounts]}), like=ERASED_MARKS)
     with lake.transaction():

@@ -23,7 +23,8 @@ from butfor.experiments.design import check_design, definition_hash, salt_of
 from butfor.experiments.outcomes import ASSIGNMENT, staged_assignment
 from butfor.identity import PEOPLE_MAP
 from butfor.identity.changes import known_as
-from butfor.identity.sync import map_of_accounts, map_of_people
+from butfor.identity.read import people_map, stage_ids
+from butfor.identity.sync import map_of_people, of_some
 from butfor.plan import Plan
 from butfor.plan.kinds import Campaign, Experiment, Term, Variant
 from butfor.profiles import attributes
@@ -184,15 +185,14 @@ def launch(
 
 def _belongs(lake: Lake, accounts: set[str]) -> dict[str, str]:
     """Return the person of each account now."""
-    lake.stage(
-        "staged_some", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}), like=PEOPLE_MAP
-    )
-    return {r["account_id"]: r["person_id"] for r in lake.fetch(map_of_accounts("staged_some")).to_pylist()}
+    stage_ids(lake, "staged_some", accounts)
+    return {
+        r["account_id"]: r["person_id"] for r in lake.fetch(of_some(people_map(), "staged_some")).to_pylist()
+    }
 
 
 def _accounts_of_held(lake: Lake, decisions: list[Decision]) -> dict[str, list[str]]:
-    held = sorted({d.person_id for d in decisions if d.outcome == "held"})
-    lake.stage("staged_held", pa.table({"person_id": pa.array(held, pa.string())}), like=PEOPLE_MAP)
+    stage_ids(lake, "staged_held", {d.person_id for d in decisions if d.outcome == "held"}, "person_id")
     out: dict[str, list[str]] = {}
     for row in lake.fetch(map_of_people("staged_held")).to_pylist():
         out.setdefault(row["person_id"], []).append(row["account_id"])

@@ -56,12 +56,7 @@ def person_ids(
         _settle(parts[i], name, members)
     won: dict[int, list[str]] = {}
     for home, among in sorted(_claimants(parts, members).items()):
-        strongest = max(_claim(parts[i], home, members) for i in among)
-        # Between equals the first account decides, in whatever order the parts were found.
-        best = min(
-            (i for i in among if _claim(parts[i], home, members) == strongest), key=lambda i: min(parts[i])
-        )
-        won.setdefault(best, []).append(home)
+        won.setdefault(min(among, key=lambda i: _claim(parts[i], home, members)), []).append(home)
     names = {i: min(homes, key=lambda h: _age(parts[i], h, members)) for i, homes in won.items()}
     names |= {i: _next(min(part)) for i, part in enumerate(parts) if i not in won}
     inside = [(a, names[i]) for i, part in enumerate(parts) for a in part]
@@ -90,9 +85,10 @@ def _claimants(parts: Sequence[frozenset[str]], members: Mapping[str, Member]) -
     return out
 
 
-def _claim(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[int, int, bool]:
+def _claim(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[int, int, bool, str]:
+    """Return what sorts the strongest claim first; between equals the first account decides."""
     mine = [members[a] for a in part if members[a].home == home]
-    return sum(m.verified > 0 for m in mine), len(mine), home in part
+    return -sum(m.verified > 0 for m in mine), -len(mine), home not in part, min(part)
 
 
 def _age(part: frozenset[str], home: str, members: Mapping[str, Member]) -> tuple[datetime, str]:

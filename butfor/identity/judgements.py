@@ -36,8 +36,20 @@ def said_of(session: Session, accounts: Collection[str]) -> tuple[Said, set[str]
         for side in ("left_account", "right_account")
         for r in session.rows_in("judgement", side, accounts, _COLUMNS)
     }
-    said = fold(sorted(rows))
+    said = fold(rows)
     return said, said.accounts()
+
+
+def judgements_of(hub: Hub, accounts: Collection[str]) -> list[Judgement]:
+    """Return every judgement about some accounts, withdrawn ones too, oldest first."""
+    names = list(Judgement.__struct_fields__)
+    with hub.session() as session:
+        rows = {
+            r
+            for side in ("left_account", "right_account")
+            for r in session.rows_in("judgement", side, accounts, names)
+        }
+    return [Judgement(**dict(zip(names, r, strict=True))) for r in sorted(rows)]
 
 
 def all_said(hub: Hub) -> Said:

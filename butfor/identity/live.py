@@ -63,7 +63,7 @@ def judge_again(
     session.lock(LOCK)
     region = Region(session, rules)
     region.grow(accounts, values)
-    moves = settle(session, rules, region, now, cause)
+    moves = settle(session, rules, region)
     follow(session, rules, moves, devices or {})
     moves.write(session, now, cause)
     return moves

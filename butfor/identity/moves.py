@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from butfor.identity.changes import PersonChange
 from butfor.identity.facts import Rules
 from butfor.identity.ids import Member, person_ids
 from butfor.identity.partition import Held, partition
@@ -66,21 +67,11 @@ class Moves:
             kind = "split" if old in still else "merge"
             self.merged += kind == "merge"
             self.split += kind == "split"
-            body = msgspec.json.encode(accounts).decode()
-            out.append(
-                {
-                    "made_at": now,
-                    "kind": kind,
-                    "person_id": new,
-                    "other_id": old,
-                    "accounts": body,
-                    "cause": cause,
-                }
-            )
+            out.append(change_row(PersonChange(kind, new, old, tuple(accounts)), now, cause))
         return out
 
 
-def settle(session: Session, rules: Rules, region: Region, now: datetime, cause: str) -> Moves:
+def settle(session: Session, rules: Rules, region: Region) -> Moves:
     """Judge a region and give its people their ids; nothing is written."""
     moves = Moves()
     leaves = {leaf.account: leaf for leaf in region.leaves()}
@@ -98,7 +89,10 @@ def settle(session: Session, rules: Rules, region: Region, now: datetime, cause:
     )
     moves.before |= {a: p for a, (p, _) in more.items()}
     members |= {a: m for a, (_, m) in more.items()}
-    lent = lambda names: {h for (h,) in session.rows_in("account", "home", names, ["home"])}  # noqa: E731
+
+    def lent(names: Sequence[str]) -> set[str]:
+        return {h for (h,) in session.rows_in("account", "home", names, ["home"])}
+
     named = person_ids([*parts, *others], members, lent)
     moves.after = {a: named.person.get(a) for a in moves.before}
     # Who tells nothing of whose it is claims nobody's id, whatever it was before.
@@ -127,6 +121,15 @@ def _who_share_homes(
     held = facts_of(session, rules, found)
     found = {a: (p, member_of(a, m.home, held[a], rules)) for a, (p, m) in found.items()}
     return [frozenset(p) for _, p in sorted(parts.items())], found
+
+
+def change_row(change: PersonChange, now: datetime, cause: str) -> dict[str, Any]:
+    """Return the row of the ledger of people for a merge or a split."""
+    accounts = msgspec.json.encode(change.accounts).decode()
+    return {
+        "made_at": now, "kind": change.kind, "person_id": change.person_id, "other_id": change.other_id, "accounts": accounts,
+        "cause": cause,
+    }  # fmt: skip
 
 
 def review_row(held: Held, now: datetime) -> dict[str, Any]:

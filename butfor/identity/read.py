@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import pyarrow as pa
 from sqlglot import exp
 
-from butfor.store import Table, column, named, sql
+from butfor.store import Lake, Table, column, named, sql
 
 PEOPLE_MAP = Table("people_map", {"account_id": "uuid", "person_id": "uuid", "home": "uuid"})
+
+
+def stage_ids(lake: Lake, name: str, ids: Iterable[str], column: str = "account_id") -> None:
+    """Stage account or person ids under a name, so that queries can compare them with those of the lake."""
+    lake.stage(name, pa.table({column: pa.array(sorted(ids), pa.string())}), like=PEOPLE_MAP)
 
 
 @named("identity.accounts")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from butfor.identity.judgements import all_said
-from butfor.identity.moves import review_row
+from butfor.identity.moves import change_row, review_row
 from butfor.identity.people import Judged, PeopleFound, judge_people, keep_people
 from butfor.identity.sync import mirror
 from butfor.model import Refused
@@ -18,6 +18,7 @@ from butfor.store import Hub, Lake
 
 # Fewer people than this say nothing about a usual share.
 _FEW = 200
+_SEE = "see them with butfor identity diff; if they are right: butfor run --accept-merges"
 
 
 def judge_all(hub: Hub, lake: Lake, plan: Plan) -> Judged:
@@ -32,40 +33,32 @@ def recount(hub: Hub, lake: Lake, plan: Plan, now: datetime, *, accept: bool = F
     """
     judged = judge_all(hub, lake, plan)
     if not accept:
-        _break_circuit(plan, judged)
+        merged = sum(c.kind == "merge" for c in judged.changes)
+        break_circuit(plan, merged, judged.people_before, _SEE)
     keep_people(lake, judged)
     mirror(hub, judged.rows)
-    changes = [
-        {
-            "made_at": now, "kind": c.kind, "person_id": c.person_id, "other_id": c.other_id,
-            "accounts": msgspec.json.encode(c.accounts).decode(), "cause": "recount",
-        }
-        for c in judged.changes
-    ]  # fmt: skip
-    hub.append("person_change", changes)
+    hub.append("person_change", [change_row(c, now, "recount") for c in judged.changes])
     hub.append("review", [review_row(h, now) for h in judged.held], once=True)
     return judged.found
 
 
 def stakes(hub: Hub) -> Mapping[str, int]:
     """Return the points that each account ever earned."""
-    out: dict[str, int] = {}
-    for row in hub.rows("points"):
-        if row["amount"] > 0 and not row["account_id"].startswith("issuer:"):
-            out[row["account_id"]] = out.get(row["account_id"], 0) + row["amount"]
-    return out
+    with hub.session() as session:
+        earned = session.sums("points", "account_id", "amount", gains=True)
+    return {a: n for a, n in earned.items() if not a.startswith("issuer:")}
 
 
-def _break_circuit(plan: Plan, judged: Judged) -> None:
+def break_circuit(plan: Plan, merged: int, people: int, next_step: str) -> None:
+    """Raise Refused where a run would merge more of the people than the plan takes for usual."""
     decision = plan.workspace.identity
     most = decision.max_merge_share if decision else 1.0
-    merged = sum(c.kind == "merge" for c in judged.changes)
-    if judged.people_before >= _FEW and merged > most * judged.people_before:
+    if people >= _FEW and merged > most * people:
         raise Refused(
             "people",
-            value=f"{merged} of {judged.people_before} people would be merged into others",
+            value=f"{merged} of {people} people would be merged into others",
             rule=f"a run that merges more than {most:.0%} of all people at once stops before it writes (identity.max_merge_share)",
-            next_step="see them with butfor identity diff; if they are right: butfor run --accept-merges",
+            next_step=next_step,
         )
 
 

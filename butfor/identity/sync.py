@@ -12,7 +12,7 @@ from sqlglot import exp
 from butfor.clean import name_key
 from butfor.identity.facts import NAME, Rules
 from butfor.identity.live import Observation
-from butfor.identity.read import PEOPLE_MAP, attribute_facts, map_rows, people_map
+from butfor.identity.read import PEOPLE_MAP, attribute_facts, map_rows, people_map, stage_ids
 from butfor.store import Hub, Lake, Query, column, named, sql
 
 _STEP = 20_000
@@ -89,8 +89,7 @@ class _Some:
     def __init__(self, lake: Lake, accounts: Iterable[str] | None) -> None:
         self.lake, self.all = lake, accounts is None
         if accounts is not None:
-            some = pa.table({"account_id": pa.array(sorted(accounts), pa.string())})
-            lake.stage("staged_some", some, like=PEOPLE_MAP)
+            stage_ids(lake, "staged_some", accounts)
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.lake.fetch(
@@ -183,9 +182,7 @@ def publish_moves(hub: Hub, lake: Lake) -> set[str]:
     with hub.session() as session:
         rows = session.rows_in("account", "account_id", moved, ["account_id", "person_id", "home"])
     lake.ensure(PEOPLE_MAP)
-    lake.stage(
-        "staged_moved", pa.table({"account_id": pa.array(sorted(moved), pa.string())}), like=PEOPLE_MAP
-    )
+    stage_ids(lake, "staged_moved", moved)
     old = lake.fetch(of_some(people_map(), "staged_moved"))["person_id"].to_pylist()
     inside = [r for r in sorted(rows) if r[1]]
     names = ["account_id", "person_id", "home"]
@@ -218,15 +215,6 @@ def mirror(hub: Hub, rows: pa.Table) -> int:
     with hub.session() as session:
         session.change("account", "account_id", changed)
     return len(changed)
-
-
-@named("identity.map_of_accounts")
-def map_of_accounts(among: str) -> exp.Expression:
-    """The rows of the map of the accounts in a staged table."""
-    return sql(
-        "SELECT account_id, person_id FROM people_map WHERE account_id IN (SELECT account_id FROM _among) ORDER BY account_id",
-        {"_among": among},
-    )
 
 
 @named("identity.map_of_people")

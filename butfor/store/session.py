@@ -132,17 +132,15 @@ class Session:
         )
 
     def sums(
-        self, table: str, key: str, value: str, keys: Collection[Any], *, gains: bool = False
+        self, table: str, key: str, value: str, keys: Collection[Any] | None = None, *, gains: bool = False
     ) -> dict[Any, int]:
-        """Return the sum of an integer column per key; with ``gains`` of its positive values only."""
+        """Return the sum of an integer column per key (default: all); with ``gains`` of its positive values only."""
         target = self._tables[table]
         query = sa.select(target.c[key], sa.func.sum(target.c[value])).group_by(target.c[key])
         if gains:
             query = query.where(target.c[value] > 0)
-        out: dict[Any, int] = {}
-        for part in _steps(sorted(keys)):
-            out |= {k: int(n) for k, n in self._connection.execute(query.where(target.c[key].in_(part)))}
-        return out
+        asked = [query] if keys is None else [query.where(target.c[key].in_(p)) for p in _steps(sorted(keys))]
+        return {k: int(n) for each in asked for k, n in self._connection.execute(each)}
 
     def sizes(self, table: str, key: str, filled: str) -> dict[Any, tuple[int, int]]:
         """Return per key how many rows there are, and in how many of them a column is filled."""
