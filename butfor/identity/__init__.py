@@ -2,10 +2,10 @@
 
 from butfor.identity.facts import Rules, Said, rules_of
 from butfor.identity.partition import Held, partition
-from butfor.identity.people import Judged, PeopleFound, judge_people, keep_people, resolve_people
+from butfor.identity.people import Judged, PeopleFound, judge_people, keep_people
 from butfor.identity.read import PEOPLE_MAP, coverage, joined_accounts
 
 __all__ = [
     "PEOPLE_MAP", "Held", "Judged", "PeopleFound", "Rules", "Said", "coverage", "joined_accounts", "judge_people", "keep_people",
-    "partition", "resolve_people", "rules_of",
+    "partition", "rules_of",
 ]  # fmt: skip

@@ -51,15 +51,6 @@ class Judged(msgspec.Struct, frozen=True):
     people_before: int
 
 
-def resolve_people(
-    lake: Lake, plan: Plan, said: Said | None = None, stakes: Mapping[str, int] | None = None
-) -> PeopleFound:
-    """Rebuild the map of accounts to people; raise Refused without an identity decision."""
-    judged = judge_people(lake, plan, said or Said(), stakes or {})
-    keep_people(lake, judged)
-    return judged.found
-
-
 def keep_people(lake: Lake, judged: Judged) -> None:
     """Store a judged map."""
     lake.stage("staged_people", judged.rows)

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from shops import CRM, NOW, TILL, changed, people, plan_of, shop, till_file, write
 
 from butfor import ingest
-from butfor.identity import resolve_people
+from butfor.identity import PeopleFound, judge_people, keep_people
+from butfor.identity.facts import Said
 from butfor.model import Refused
+from butfor.plan import Plan
 from butfor.plan.kinds import Column, IdentityDecision, Source
-from butfor.store import open_lake
+from butfor.store import Lake, open_lake
 
 TERMS = ["email", "customer_id", "first_name", "city", "birth_date"]
 HEADER = "customer,email,first,city,born"
@@ -28,6 +30,12 @@ CARDS = Source(
         "device": "id.device_id",
     },
 )  # fmt: skip
+
+
+def resolve_people(lake: Lake, plan: Plan) -> PeopleFound:
+    judged = judge_people(lake, plan, Said(), {})
+    keep_people(lake, judged)
+    return judged.found
 
 
 def crm(folder: Path, rows: Sequence[tuple[str, str]], name: str = "crm.csv") -> str:
