@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from butfor.audiences import condition
+from butfor.audiences import Compiler, condition
+from butfor.facts import Clock
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Term
 from butfor.profiles import cell_column, score_columns
@@ -21,9 +22,10 @@ def tables_of(plan: Plan, role: str) -> list[str]:
     return [f"ev_{t.id}" for t in plan.all(Term) if t.what == "event" and t.role == role]
 
 
-def compiled_logic(plan: Plan) -> dict[str, exp.Expression]:
-    """Return each lifecycle term as a CASE over the traits; the first case that holds wins (R-190)."""
+def compiled_logic(plan: Plan, clock: Clock) -> tuple[dict[str, exp.Expression], list[exp.Expression]]:
+    """Return each lifecycle term as a CASE over the traits, the first case that holds wins (R-190), and when one may change."""
     found: dict[str, exp.Expression] = {}
+    compiler = Compiler(plan, clock)
     for term in plan.all(Term):
         if term.what != "trait" or not term.logic:
             continue
@@ -32,9 +34,10 @@ def compiled_logic(plan: Plan) -> dict[str, exp.Expression]:
             if each.when is None:
                 case = case.else_(literal(each.value))
                 break
-            case = case.when(condition(plan, each.when), literal(each.value))
+            condition(plan, each.when, clock)
+            case = case.when(compiler.condition(each.when), literal(each.value))
         found[term.id] = case
-    return found
+    return found, list(compiler.rechecks.values())
 
 
 def grid_scores(plan: Plan) -> dict[str, exp.Expression]:

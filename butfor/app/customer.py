@@ -299,7 +299,11 @@ def _traits(ws: Workspace, person: str) -> dict[str, Any]:
     if "traits" not in ws.lake.tables():
         return {}
     rows = ws.lake.fetch(timeline.traits_of(person)).to_pylist()
-    return {k: v for k, v in rows[0].items() if v is not None and k != "person_id"} if rows else {}
+    return (
+        {k: v for k, v in rows[0].items() if v is not None and k not in ("person_id", "recheck_at")}
+        if rows
+        else {}
+    )
 
 
 def _audiences(ws: Workspace, person: str) -> list[str]:

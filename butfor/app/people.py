@@ -13,6 +13,7 @@ from sqlglot import exp
 import butfor.audiences as audiences
 import butfor.ingest as ingest
 import butfor.profiles as profiles
+from butfor.app.members import compute_touched, day_of, kept_clock, touched_ids
 from butfor.app.workspace import Workspace
 from butfor.campaigns.cooling import hold_pending, release_pending
 from butfor.catalog import Posted, balance, earn
@@ -31,7 +32,7 @@ from butfor.identity.sync import (
 )
 from butfor.ingest import Drained
 from butfor.model import BadInput
-from butfor.store import SOME_TIME, Query, Table, named, select, sql
+from butfor.store import SOME_TIME, Query, Table, named, select
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +43,6 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     people: list[str]
     merged: int
     split: int
-
-
-@named("app.touched_ids")
-def touched_ids() -> exp.Expression:
-    """The people to recompute."""
-    return sql("SELECT person_id FROM touched_people")
 
 
 @named("app.touched_rows")
@@ -66,24 +61,40 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
     with lake.transaction():
         rows = lake.fetch(map_of_people("touched_people"))
         lake.stage("touched_map", rows, like=PEOPLE_MAP)
-        fresh, copied, members = _touched_queries(ws, ws.as_of())
-        lake.rebuild(Table("touched_traits", table.columns), fresh)
+        as_of = ws.as_of()
+        dialect = "spark" if lake.engine == "spark" else "duckdb"
+        events, fresh, copied, stages = _touched_queries(ws, as_of)
+        for name, query in events:
+            lake.scratch(name, query)
+        lake.scratch(Table("touched_traits", table.columns), fresh.moved(as_of, dialect))
         n = lake.replace(table, "person_id", touched_ids(), copied)
-        lake.replace(audiences.MEMBERSHIP, "person_id", touched_ids(), members)
+        compute_touched(ws, stages, as_of, dialect)
     return n
 
 
-def _touched_queries(ws: Workspace, as_of: datetime) -> tuple[Query, Query, Query]:
-    """Return the queries of touched traits, of their copy and of their audiences; they are built once for a plan."""
-    if ws.kept.get("plan") is not ws.plan:
-        columns = list(profiles.trait_table(ws.plan).columns)
-        fresh = profiles.touched_traits(ws.trait_query(SOME_TIME, joined=True))
-        conditions = audiences.audience_conditions(ws.plan)
-        members = audiences.memberships(conditions, SOME_TIME, "touched_traits")
-        ws.kept = {"plan": ws.plan, "touched": (fresh, touched_rows(columns), members)}
-    fresh, copied, members = ws.kept["touched"]
-    dialect = "spark" if ws.lake.engine == "spark" else "duckdb"
-    return fresh.moved(as_of, dialect), copied, members.moved(as_of, dialect)
+Touched = tuple[list[tuple[Table, Query]], Query, Query, list[tuple[audiences.Stage, Query]]]
+
+
+def _touched_queries(ws: Workspace, as_of: datetime) -> Touched:
+    """Return the queries of touched events, traits, their copy and the flags of audiences; they are built once for a plan and day."""
+    if ws.kept.get("day") != day_of(ws, as_of):
+        clock, columns = kept_clock(ws, as_of), list(profiles.trait_table(ws.plan).columns)
+        fresh = profiles.touched(ws.trait_query(SOME_TIME, joined=True, clock=clock))
+        compiled = audiences.compile_audiences(ws.plan, clock)
+        stages = [
+            (s, profiles.touched(audiences.flags(ws.plan, s, clock, "touched_traits")))
+            for s in compiled.stages
+        ]
+        read = sorted({t for q in (fresh, *(q for _, q in stages)) for t in profiles.tables_read(q)})
+        tables = {t.name: t for t in ingest.all_tables(ws.plan)}
+        events = [(Table(profiles.TOUCHED + t, tables[t].columns), profiles.touched_events(t)) for t in read]
+        ws.kept = {
+            "day": day_of(ws, as_of),
+            "plan": ws.plan,
+            "touched": (events, fresh, touched_rows(columns), stages),
+        }
+    found: Touched = ws.kept["touched"]
+    return found
 
 
 def touch(ws: Workspace, accounts: Iterable[str]) -> Observed:

@@ -15,12 +15,14 @@ import butfor.audiences as audiences
 import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
+from butfor.app.members import clock_of, compute_everybody, current_sizes
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.app.settle import settle
 from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.campaigns.cooling import hold_pending
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
+from butfor.facts import Clock, fact_queries
 from butfor.identity import PeopleFound, coverage, joined_accounts, rules_of
 from butfor.identity.recount import recount
 from butfor.identity.sync import keep_up
@@ -157,23 +159,18 @@ class Workspace:
             if borders:
                 self.traits(moment)
             tell("audiences")
-            self._memberships(moment)
+            compute_everybody(self, moment)
         return Ran(as_of=moment, people=people, audiences=self.audiences(), borders_set=borders)
 
     def audiences(self) -> list[audiences.AudienceSize]:
         """Return the size of each audience as of the last run; an empty audience is listed with 0."""
         self._need_run()
-        found = {
-            r["audience"]: audiences.AudienceSize(**r) for r in self.lake.fetch(audiences.sizes()).to_pylist()
-        }
-        when = max((a.as_of for a in found.values()), default=self.now)
-        names = sorted(audiences.audience_conditions(self.plan))
-        return [found.get(n, audiences.AudienceSize(n, 0, 0.0, when)) for n in names]
+        return current_sizes(self)
 
-    def members(self, audience: str) -> pa.Table:
-        """Return the people of an audience as of the last run: one column ``person_id``, sorted."""
+    def members(self, audience: str, moment: datetime | None = None) -> pa.Table:
+        """Return the people of an audience, or those who were in it at a past moment: one column ``person_id``, sorted."""
         self._need_run()
-        known = [*audience_names(self.plan), *audiences.audience_conditions(self.plan)]
+        known = [*audience_names(self.plan), *audiences.audience_names(self.plan)]
         if audience not in known:
             raise BadInput(
                 "audience",
@@ -181,6 +178,8 @@ class Workspace:
                 rule="an audience is defined in audiences/",
                 next_step=did_you_mean(audience, known),
             )
+        if moment is not None:
+            return self.lake.fetch(audiences.members_at(audience, moment))
         return self.lake.fetch(audiences.members(audience))
 
     def launch(
@@ -313,9 +312,10 @@ class Workspace:
         joined = bool(self.lake.fetch(joined_accounts())["n"][0].as_py())
         return self.lake.rebuild(profiles.trait_table(self.plan), self.trait_query(as_of, joined=joined))
 
-    def trait_query(self, as_of: datetime, *, joined: bool) -> Query:
+    def trait_query(self, as_of: datetime, *, joined: bool, clock: Clock | None = None) -> Query:
         """Return the query of everybody's traits as of a time; ``joined`` where some people have several accounts."""
-        plan = self.plan
+        plan, clock = self.plan, clock or clock_of(self, as_of)
+        logic, rechecks = compiled_logic(plan, clock)
         names = {t.id: t.sources for t in plan.all(Term) if t.what == "attribute"}
         return profiles.traits(
             as_of,
@@ -324,13 +324,10 @@ class Workspace:
             profiles.wanted_traits(plan),
             names,
             grid_scores(plan),
-            compiled_logic(plan) | grid_cells(plan),
+            logic | grid_cells(plan),
             joined=joined,
-        )
-
-    def _memberships(self, as_of: datetime) -> None:
-        self.lake.rebuild(
-            audiences.MEMBERSHIP, audiences.memberships(audiences.audience_conditions(self.plan), as_of)
+            parts=fact_queries(plan, profiles.computed_traits(plan), clock),
+            rechecks=rechecks,
         )
 
     def _store_borders(self, on: date) -> list[str]:

@@ -1,15 +1,27 @@
 """Compile a marketer's rules into one query of people, checking permitted use."""
 
-from butfor.audiences.compile import condition, rule_sentence
+from butfor.audiences.compile import Compiler, condition, reads_history, trait_type
+from butfor.audiences.explain import rule_sentence
 from butfor.audiences.membership import (
     MEMBERSHIP,
+    PAST,
+    RECHECK,
+    SIZES,
     AudienceSize,
-    audience_conditions,
+    Compiled,
+    Stage,
+    audience_names,
+    compile_audiences,
+    flags,
+    joined_facts,
     members,
-    memberships,
+    members_at,
     sizes,
 )
+from butfor.audiences.text import parse_rule, rule_text
 
 __all__ = [
-    "MEMBERSHIP", "AudienceSize", "audience_conditions", "condition", "members", "memberships", "rule_sentence", "sizes",
+    "MEMBERSHIP", "PAST", "RECHECK", "SIZES", "AudienceSize", "Compiled", "Compiler", "Stage", "audience_names",
+    "compile_audiences", "condition", "flags", "joined_facts", "members", "members_at", "parse_rule", "reads_history", "rule_sentence",
+    "rule_text", "sizes", "trait_type",
 ]  # fmt: skip

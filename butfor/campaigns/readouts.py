@@ -12,6 +12,7 @@ from butfor.experiments.design import check_design
 from butfor.experiments.moments import ArmMoments, moments_query, read_moments, request_for
 from butfor.experiments.outcomes import ASSIGNMENT, outcomes
 from butfor.experiments.readout import Readout, read_out
+from butfor.facts import Clock, clock_at
 from butfor.model import BadInput
 from butfor.plan import Plan
 from butfor.plan.kinds import Experiment, Metric
@@ -41,7 +42,8 @@ def read_experiment(plan: Plan, hub: Hub, lake: Lake, experiment: Experiment, *,
             f"experiment {experiment.id}", value="0 people", rule="people are assigned before a result is read",
             next_step="launch its campaign, or load the people with their arms, then butfor run",
         )  # fmt: skip
-    policies = {name: _policy(lake, plan, experiment, metrics, name) for name in experiment.policies}
+    clock = clock_at(as_of, plan.workspace.time_zone)
+    policies = {name: _policy(lake, plan, experiment, metrics, name, clock) for name in experiment.policies}
     return read_out(experiment, metrics, moments, policies, as_of.date(), currency=plan.workspace.currency)
 
 
@@ -52,13 +54,13 @@ def _fetch(
 
 
 def _policy(
-    lake: Lake, plan: Plan, experiment: Experiment, metrics: dict[str, Metric], name: str
+    lake: Lake, plan: Plan, experiment: Experiment, metrics: dict[str, Metric], name: str, clock: Clock
 ) -> list[dict[str, ArmMoments]]:
     """Return the moments of each case of a policy; a person belongs to the first case that holds."""
     found = []
     before: list[exp.Expression] = []
     for case in experiment.policies[name].cases:
-        held = condition(plan, case.when) if case.when else exp.true()
+        held = condition(plan, case.when, clock) if case.when else exp.true()
         where: exp.Expression = held
         for b in before:
             where = exp.And(

@@ -18,6 +18,7 @@ from butfor.plan.envelope import Expectation as Expectation
 from butfor.plan.envelope import Part, Positive, Share, Use
 from butfor.plan.envelope import Scalar as Scalar
 from butfor.plan.envelope import Type as Type
+from butfor.plan.rule import Rule as Rule
 
 # --- source ------------------------------------------------------------------------------------
 
@@ -170,6 +171,7 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
     without owners the newest value does. An event that ``verifies`` an identifier proves that the account's value of it is
     right (a click, a code), unless a ``machine`` made it. An event with ``ledger`` carries ``points`` and ``reference``: they
     are booked as such an entry, or (``told``) compared with the entries. ``costs`` names the property that an event cost us.
+    A trait with ``compute`` is taken from events, like a condition without its operator: ``{event: order_completed, take: sum, of: total}``.
     """
 
     what: Literal["event", "attribute", "trait", "identifier"]
@@ -194,6 +196,7 @@ class Term(Definition, tag="term", frozen=True, kw_only=True):
     machine: Machine | None = None
     ledger: Literal["earn", "redeem", "expire", "correct", "opening", "told"] | None = None
     costs: str | None = None
+    compute: Rule | None = None
 
 
 # --- metric and goal -----------------------------------------------------------------------------
@@ -259,26 +262,6 @@ class Goal(Definition, tag="goal", frozen=True, kw_only=True):
 
 
 # --- audience ------------------------------------------------------------------------------------
-
-
-class Rule(Part, frozen=True, kw_only=True):
-    """A tree of conditions: ``all``/``any``/``not``, a trait with one operator, or another audience."""
-
-    all: list[Rule] | None = None
-    any: list[Rule] | None = None
-    not_: Rule | None = msgspec.field(default=None, name="not")
-    audience: str | None = None
-    trait: str | None = None
-    equals: Scalar | None = None
-    not_equals: Scalar | None = None
-    at_least: Scalar | None = None
-    at_most: Scalar | None = None
-    above: Scalar | None = None
-    below: Scalar | None = None
-    between: Annotated[list[Scalar], Meta(min_length=2, max_length=2)] | None = None
-    one_of: list[Scalar] | None = None
-    contains: str | None = None
-    exists: bool | None = None
 
 
 class Cell(Part, frozen=True, kw_only=True):

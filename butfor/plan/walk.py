@@ -8,8 +8,16 @@ from butfor.plan.files import Plan
 from butfor.plan.kinds import Audience, Column, Definition, Experiment, Rule, Source, Term
 
 OPERATORS = (
-    "equals", "not_equals", "at_least", "at_most", "above", "below", "between", "one_of", "contains", "exists",
+    "equals", "not_equals", "at_least", "at_most", "above", "below", "between", "one_of", "none_of", "contains", "not_contains",
+    "starts_with", "ends_with", "matches", "has_any", "has_all", "within_last", "within_next", "longer_ago", "later_than",
+    "anniversary", "exists",
 )  # fmt: skip
+# What a condition may be about; it has exactly one of these.
+SUBJECTS = (
+    "audience", "trait", "property", "event", "consent", "reachable", "near", "share", "source", "contacted",
+)  # fmt: skip
+# These say all without an operator.
+WHOLE = ("audience", "reachable", "near", "share", "source")
 
 
 def nodes(rule: Rule | None, path: str = "rule") -> Iterator[tuple[str, Rule]]:
@@ -31,14 +39,8 @@ def leaves(rule: Rule | None, path: str = "rule") -> Iterator[tuple[str, Rule]]:
 
 
 def parts(rule: Rule) -> list[str]:
-    """Return which of all, any, not, trait and audience a node has; a sound one has one of them."""
-    said = {
-        "all": rule.all,
-        "any": rule.any,
-        "not": rule.not_,
-        "trait": rule.trait,
-        "audience": rule.audience,
-    }
+    """Return which of all, any, not and the subjects of conditions a node has; a sound one has one of them."""
+    said = {"all": rule.all, "any": rule.any, "not": rule.not_, **{s: getattr(rule, s) for s in SUBJECTS}}
     return [name for name, value in said.items() if value is not None]
 
 

@@ -3,15 +3,19 @@
 from butfor.profiles.gaps import GapCurve, gap_counts, suggest_threshold
 from butfor.profiles.rfm import borders_from, cell_column, grid, score_columns, stages, value_counts
 from butfor.profiles.traits import (
+    TOUCHED,
     attributes,
+    computed_traits,
     newest_event,
-    touched_traits,
+    tables_read,
+    touched,
+    touched_events,
     trait_table,
     traits,
     wanted_traits,
 )
 
 __all__ = [
-    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold", "touched_traits",
+    "TOUCHED", "GapCurve", "attributes", "borders_from", "cell_column", "computed_traits", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold", "tables_read", "touched", "touched_events",
     "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

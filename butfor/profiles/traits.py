@@ -12,8 +12,9 @@ from typing import cast
 
 from sqlglot import exp
 
+from butfor.facts import Facts, fact_type, least
 from butfor.plan import Plan
-from butfor.plan.kinds import Audience, Term
+from butfor.plan.kinds import Audience, Rule, Term
 from butfor.store import Logical, Query, Table, column, literal, named, sql
 
 BASE: dict[str, Logical] = {
@@ -28,6 +29,11 @@ OPTIONAL: dict[str, tuple[Logical, str]] = {
 }
 
 
+def computed_traits(plan: Plan) -> dict[str, Rule]:
+    """Return the traits that are taken from events, each with the fact that it is."""
+    return {t.id: t.compute for t in plan.all(Term) if t.what == "trait" and t.compute is not None}
+
+
 def wanted_traits(plan: Plan) -> list[str]:
     """Return the optional traits that the plan has a term for."""
     return [name for name in OPTIONAL if (term := plan.find(Term, name)) and term.what == "trait"]
@@ -39,11 +45,14 @@ def trait_table(plan: Plan) -> Table:
     for term in plan.all(Term):
         if term.what == "attribute" or (term.what == "trait" and term.logic):
             columns[term.id] = cast(Logical, term.type or "text")
+    for name, fact in computed_traits(plan).items():
+        kind = fact_type(plan, fact)
+        columns[name] = "text" if kind == "list" else cast(Logical, kind)
     for audience in plan.all(Audience):
         if audience.rfm:
             columns |= {f"{audience.id}_{s}": "integer" for s in ("recency", "frequency", "monetary")}
             columns[f"{audience.id}_cell"] = "text"
-    return Table("traits", columns)
+    return Table("traits", columns | {"recheck_at": "timestamp"})
 
 
 @named("profiles.traits")
@@ -56,41 +65,69 @@ def traits(
     scores: Mapping[str, exp.Expression],
     computed: Mapping[str, exp.Expression],
     joined: bool = True,
+    parts: Sequence[Facts] = (),
+    rechecks: Sequence[exp.Expression] = (),
 ) -> exp.Expression:
-    """All traits of all people. ``scores`` read the base columns, ``computed`` ones may read both.
+    """All traits of all people. ``scores`` read the base columns and the facts of ``parts``, ``computed`` ones may read both.
+
+    ``rechecks`` are times over them before which no trait changes by itself; with those of the parts they make ``recheck_at``.
 
     Where no accounts are ``joined``, each person is one account, and accounts need not be summed up again.
     """
     base = _base(as_of, purchases, refunds, optional, joined)
     if attributes_:
         base = _with_attributes(base, attributes_)
+    if parts:
+        base = _with_facts(base, parts)
     for columns in (scores, computed):
         if columns:
             base = exp.select("*", *[e.copy().as_(name, quoted=True) for name, e in columns.items()]).from_(
                 base.subquery("b")
             )
-    return base
+    moments = [*rechecks, *(column(c) for p in parts for c in p.rechecks)]
+    return exp.select("*", least(moments).as_("recheck_at")).from_(base.subquery("b"))
 
 
-@named("profiles.touched_traits")
-def touched_traits(whole: Query) -> exp.Expression:
-    """The traits of some people only: those in the staged map ``touched_map`` (account_id, person_id)."""
+def _with_facts(base: exp.Select, parts: Sequence[Facts]) -> exp.Select:
+    wide = exp.select("b.*").from_(base.subquery("b"))
+    for i, part in enumerate(parts):
+        at = f"g{i}"
+        wide = wide.join(part.query.subquery(at), on=f"{at}.person_id = b.person_id", join_type="left")
+        wide = wide.select(*[part.column(n, at).as_(n, quoted=True) for n in part.names])
+        wide = wide.select(*[column(c, at) for c in part.rechecks])
+    return wide
+
+
+# Before the name of a table: its rows of the people touched.
+TOUCHED = "touched_"
+
+
+@named("profiles.touched")
+def touched(whole: Query) -> exp.Expression:
+    """A query for some people only: those in the staged map ``touched_map`` (account_id, person_id), from their own events."""
     return whole.expression.transform(_touched)
+
+
+@named("profiles.touched_events")
+def touched_events(table: str) -> exp.Expression:
+    """The events of the people touched, read once for all that asks for them."""
+    return sql("SELECT * FROM _t WHERE account_id IN (SELECT account_id FROM touched_map)", {"_t": table})
+
+
+def tables_read(query: Query) -> set[str]:
+    """Return the tables whose touched rows a query reads."""
+    names = {t.name for t in query.expression.find_all(exp.Table)}
+    return {n.removeprefix(TOUCHED) for n in names if n.startswith((f"{TOUCHED}ev_", f"{TOUCHED}attribute"))}
 
 
 def _touched(node: exp.Expression) -> exp.Expression:
     if not isinstance(node, exp.Table):
         return node
-    if node.name == "people_map":
-        return cast(
-            exp.Expression, exp.alias_(exp.to_table("touched_map"), node.alias or "people_map", table=True)
-        )
-    if node.name.startswith("ev_") or node.name == "attribute":
-        some = sql(
-            "SELECT * FROM _t WHERE account_id IN (SELECT account_id FROM touched_map)", {"_t": node.name}
-        )
-        return cast(exp.Expression, exp.alias_(exp.Subquery(this=some), node.alias or node.name, table=True))
-    return node
+    own = node.name == "people_map" or node.name == "attribute" or node.name.startswith("ev_")
+    if not own or node.name.endswith("__products"):
+        return node
+    name = "touched_map" if node.name == "people_map" else TOUCHED + node.name
+    return cast(exp.Expression, exp.alias_(exp.to_table(name), node.alias or node.name, table=True))
 
 
 def _base(

@@ -63,6 +63,10 @@ class DuckLake:
         """Replace a derived table by the rows of a query."""
         return _count(self._run(f'CREATE OR REPLACE TABLE "{table.name}" AS {_typed(table, query)}'))
 
+    def scratch(self, table: Table, query: Query) -> None:
+        """Keep the rows of a query in a temporary table."""
+        self._run(f'CREATE OR REPLACE TEMP TABLE "{table.name}" AS {_typed(table, query)}')
+
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         """Put the rows of a query in the place of those whose key is among some."""
         self._run(f'CREATE OR REPLACE TEMP TABLE "_fresh" AS {_typed(table, query)}')

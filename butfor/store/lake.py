@@ -35,6 +35,9 @@ class Lake(Protocol):
     def rebuild(self, table: Table, query: Query) -> int:
         """Replace a derived table by the rows of a query; return how many."""
 
+    def scratch(self, table: Table, query: Query) -> None:
+        """Keep the rows of a query under a name until it is used again or the lake is closed; nobody else sees them."""
+
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         """Put the rows of a query in the place of those whose ``key`` is among ``keys`` (one column); return how many."""
 

@@ -101,6 +101,21 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=table)
 
 
+def all_of(*conditions: exp.Expression) -> exp.Expression:
+    """Return conditions joined by AND."""
+    return cast(exp.Expression, exp.and_(*conditions))
+
+
+def any_of(*conditions: exp.Expression) -> exp.Expression:
+    """Return conditions joined by OR."""
+    return cast(exp.Expression, exp.or_(*conditions))
+
+
+def aliased(expression: exp.Expression, name: str) -> exp.Expression:
+    """Return an expression under a name."""
+    return cast(exp.Expression, exp.alias_(expression, name, quoted=True))
+
+
 def select(table: str | exp.Expression, columns: Sequence[str]) -> exp.Select:
     """Return a plain selection of columns."""
     return exp.select(*[column(c) for c in columns]).from_(table)

@@ -43,6 +43,7 @@ class SparkLake:
         self._warehouse = warehouse.rstrip("/")
         self._physical: dict[str, str] = {}
         self._staged: list[str] = []
+        self._scratch: dict[str, str] = {}
         self._columns: dict[str, dict[str, str]] = {}
         self._spark.conf.set("spark.sql.session.timeZone", "UTC")
         self._run(f"CREATE DATABASE IF NOT EXISTS `{database}`")
@@ -86,6 +87,19 @@ class SparkLake:
         columns = ", ".join(_cast(c, t, True) for c, t in table.columns.items())
         self._switch(table.name, dict(table.columns), f"SELECT {columns} FROM ({query.sql('spark')})")
         return self._count(table.name)
+
+    def scratch(self, table: Table, query: Query) -> None:
+        """Keep the rows of a query in a table that goes when its name is used again, or with the session."""
+        columns = ", ".join(_cast(c, t, True) for c, t in table.columns.items())
+        physical = f"stage__{uuid.uuid4().hex[:12]}"
+        self._create(physical, dict(table.columns))
+        self._run(f"INSERT INTO `{physical}` SELECT {columns} FROM ({query.sql('spark')})")
+        self._run(f"CREATE OR REPLACE TEMPORARY VIEW `{table.name}` AS SELECT * FROM `{physical}`")
+        self._staged.append(physical)
+        if old := self._scratch.get(table.name):
+            self._staged.remove(old)
+            self._run(f"DROP TABLE IF EXISTS `{old}`")
+        self._scratch[table.name] = physical
 
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         """Put the rows of a query in the place of those whose key is among some; the whole table is written anew."""
