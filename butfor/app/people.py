@@ -15,6 +15,7 @@ import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.members import compute_touched, day_of, kept_clock, touched_ids
 from butfor.app.workspace import Workspace
+from butfor.audiences.membership import due
 from butfor.campaigns.cooling import hold_pending, release_pending
 from butfor.catalog import Posted, balance, earn
 from butfor.identity import PEOPLE_MAP
@@ -70,6 +71,13 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
         n = lake.replace(table, "person_id", touched_ids(), copied)
         compute_touched(ws, stages, as_of, dialect)
     return n
+
+
+def look_again(ws: Workspace) -> int:
+    """Recompute the people whose membership may have changed because time has passed; return how many they are."""
+    if audiences.RECHECK.name not in ws.lake.tables():
+        return 0
+    return refresh(ws, map(str, ws.lake.fetch(due(ws.as_of()))["person_id"].to_pylist()))
 
 
 Touched = tuple[list[tuple[Table, Query]], Query, Query, list[tuple[audiences.Stage, Query]]]

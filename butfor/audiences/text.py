@@ -222,7 +222,7 @@ class _Parser:
         take = self.name("a fact").lower()
         self.need("(")
         event, _, of = self.name("an event").partition(".")
-        rule = Rule(event=self._event(event).id, take=None if take == "count" else take)  # type: ignore[arg-type]
+        rule = Rule(event=self._event(event).id, take=take)  # type: ignore[arg-type]
         if of:
             rule = _with(rule, of=self._property(str(rule.event), of))
         if self.take("less"):
@@ -414,7 +414,7 @@ def _words(name: str) -> frozenset[str]:
 
 
 def rule_text(rule: Rule) -> str:
-    """Return a rule as one line that reads back as the same rule."""
+    """Return a rule as one line that reads back as the same rule; a list of one condition reads back as that condition."""
     return _text(rule, inside=False)
 
 
@@ -425,9 +425,10 @@ def _text(rule: Rule, *, inside: bool) -> str:
         )
         if not parts:
             return none
+        if len(parts) == 1:
+            return _text(parts[0], inside=inside)
         joined = f" {word} ".join(_text(p, inside=True) for p in parts)
-        # A single part keeps its bracket, so that the tree reads back as it was.
-        return f"({joined})" if inside or len(parts) == 1 else joined
+        return f"({joined})" if inside else joined
     if rule.not_ is not None:
         return f"not {_text(rule.not_, inside=True)}"
     return _leaf_text(rule)

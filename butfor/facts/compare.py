@@ -75,7 +75,7 @@ def _has(every: bool) -> Callable[[Column, str, Any, Clock], exp.Expression]:
     def build(at: Column, type_: str, value: Any, clock: Clock) -> exp.Expression:
         parts = [exp.Contains(this=at.copy(), expression=literal(f"{BAR}{v}{BAR}")) for v in value]
         if not parts:
-            return exp.true() if every else exp.false()
+            return _exists(at, type_, value=every, clock=clock) if every else exp.false()
         return exp.paren(all_of(*parts) if every else any_of(*parts))
 
     return build
