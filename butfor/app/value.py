@@ -87,18 +87,26 @@ def predict(
     models = value.fit_models(history)
     seen = value.forecast(models, history, days)
     tell("holding out the last days")
-    held, why = _holdout(ws, moment, days, int(history.age.max()))
-    done = Predicted(
-        as_of=moment, days=days, people=len(people), checks=checks, models=models, orders=float(seen.orders.sum()),
-        money=None if seen.money is None else float(seen.money.sum()), silent=float(seen.silent.mean()),
-        holdout=held, no_holdout=why, limits=value.limits(checks, models.spend), written=not dry,
-    )  # fmt: skip
-    address = hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(done, written=False))).hexdigest()
-    done = msgspec.structs.replace(done, address=address)
-    if not dry:
-        tell("writing predictions")
-        _write(ws, done, people, seen)
+    holdout = _holdout(ws, moment, days, int(history.age.max()))
+    done = _summed(moment, days, checks, models, seen, holdout)
+    if dry:
+        return done
+    tell("writing predictions")
+    done = msgspec.structs.replace(done, written=True)
+    _write(ws, done, people, seen)
     return done
+
+
+def _summed(
+    moment: datetime, days: int, checks: list[value.Check], models: Models, seen: Forecast, holdout: tuple[value.Holdout | None, str]
+) -> Predicted:  # fmt: skip
+    """Return the run with its sums and its address, not yet written."""
+    done = Predicted(
+        as_of=moment, days=days, people=len(seen.orders), checks=checks, models=models, orders=float(seen.orders.sum()),
+        money=None if seen.money is None else float(seen.money.sum()), silent=float(seen.silent.mean()),
+        holdout=holdout[0], no_holdout=holdout[1], limits=value.limits(checks, models.spend),
+    )  # fmt: skip
+    return msgspec.structs.replace(done, address=hashlib.sha256(msgspec.json.encode(done)).hexdigest())
 
 
 def prediction_runs(ws: Workspace) -> list[Predicted]:
@@ -192,15 +200,10 @@ def _rows(done: Predicted, people: pa.Array, seen: Forecast) -> pa.Table:
         "churn_risk": seen.silent,
         "next_order_on": pa.array(value.next_dates(seen.wait_days, done.as_of.date()), pa.date32()),
         "as_of": [done.as_of] * n,
-        "model": [done.models.buying.name] * n,
+        "model": [f"{done.models.buying.name}, {done.days} days"] * n,
     }
     schema = value.prediction_table().arrow_schema()
-    return pa.table(
-        {
-            name: pa.array(columns[name]) if isinstance(columns[name], list) else columns[name]
-            for name in schema.names
-        }
-    ).cast(schema)
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
 def _cents(money: value.Array) -> pa.Array:

@@ -9,7 +9,7 @@ import altair as alt
 from butfor.charts.canvas import base, finish
 from butfor.charts.report import Section
 from butfor.charts.terminal import bar
-from butfor.charts.theme import ACCENT, MUTED, WARN, money, shown
+from butfor.charts.theme import DEEP, MUTED, PALE, money, shown
 from butfor.profiles.value import Band, Holdout, Score
 
 
@@ -35,8 +35,8 @@ def foretold(held: Holdout) -> alt.LayerChart:
     )
     picture = base(rows).encode(x=x)
     layers = [
-        picture.mark_bar(color=ACCENT, cornerRadiusEnd=2).encode(y=alt.Y("came:Q", title=None)),
-        picture.mark_tick(color=WARN, thickness=4).encode(y="foretold:Q"),
+        picture.mark_bar(color=PALE, cornerRadiusEnd=2).encode(y=alt.Y("came:Q", title=None)),
+        picture.mark_tick(color=DEEP, thickness=4).encode(y="foretold:Q"),
         picture.mark_text(dy=-8, color=MUTED, baseline="bottom")
         .encode(y=alt.Y("top:Q"), text="people:N")
         .transform_calculate(top="max(datum.came, datum.foretold)"),

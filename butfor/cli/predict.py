@@ -89,13 +89,21 @@ def show_predicted(console: Console, done: Predicted, currency: str) -> None:
     worth = f" worth {money(done.money, currency)}" if done.money is not None else ""
     console.print(
         f"[bold]next {done.days} days[/] {done.orders:,.0f} purchases{worth} expected of {done.people:,} buyers; "
-        f"{done.silent:.0%} of them buy nothing. "
+        f"{done.silent:.0%} of them buy nothing. {escape(_missed(done))}"
         + (
             f"Written to table prediction, run {done.address[:12]}."
             if done.written
             else "Nothing was written."
         )
     )
+
+
+def _missed(done: Predicted) -> str:
+    """Return by how much the total missed in the holdout: the only measure of its error there is."""
+    ours = done.holdout.money or done.holdout.orders if done.holdout else []
+    if not ours or not ours[0].actual:
+        return ""
+    return f"In the holdout the total was off by {ours[0].predicted / ours[0].actual - 1:+.0%}. "
 
 
 def show_models(console: Console, models: Models, currency: str) -> None:

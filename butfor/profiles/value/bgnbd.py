@@ -52,6 +52,7 @@ class Bgnbd(msgspec.Struct, frozen=True, tag="BG/NBD"):
         # At a = 1 the formula is 0/0 with a finite limit; a hair beside it the difference is below the fifth digit.
         a = self.a if abs(self.a - 1) > 1e-5 else 1 + 1e-5
         rest = a + self.b + buyers.repeats - 1
+        rest = np.where(np.abs(rest) < 1e-6, 1e-6, rest)  # nor at a + b = 1 without a repeat
         z = weeks / (self.alpha + buyers.age + weeks)
         series = hyp2f1(a + self.b - 1 - self.r, a - 1, rest, z)
         still_buying = rest / (a - 1) * (1 - (1 - z) ** (a - 1) * series)
@@ -104,4 +105,5 @@ def bgnbd_likelihood(theta: Array, buyers: Buyers) -> tuple[float, Array]:
         b * (db - dab - w / (b + steps)),
     )
     n = buyers.people / buyers.people.sum()
-    return float(n @ (up_r + up_b - up_ab + both)), np.array([n @ s for s in slopes])
+    # Not a dot product: its threads cost more than such a sum, and their number would decide the last digits.
+    return float((n * (up_r + up_b - up_ab + both)).sum()), np.array([(n * s).sum() for s in slopes])

@@ -51,4 +51,4 @@ def nbd_likelihood(theta: Array, buyers: Buyers) -> tuple[float, Array]:
     each = up - r * np.log1p(age / alpha) - x * np.log(alpha + age)
     slopes = (r * (slope - np.log1p(age / alpha)), (r * age - x * alpha) / (alpha + age))
     n = buyers.people / buyers.people.sum()
-    return float(n @ each), np.array([n @ s for s in slopes])
+    return float((n * each).sum()), np.array([(n * s).sum() for s in slopes])

@@ -93,7 +93,7 @@ def spend_likelihood(theta: Array, x: Array, z: Array, people: Array) -> tuple[f
         q * (both - digamma(q) + np.log(v / total)),
         q - (shape + q) * v / total,
     )
-    return float(n @ each), np.array([n @ s for s in slopes])
+    return float((n * each).sum()), np.array([(n * s).sum() for s in slopes])
 
 
 def _binned(x: Array, z: Array) -> tuple[Array, Array, Array]:
