@@ -229,3 +229,29 @@ def test_a_holdout_of_the_true_model_beats_every_rule_of_thumb() -> None:
     assert held.silent_predicted == pytest.approx(held.silent_actual, abs=0.02)
     assert any("'nobody buys' has the smaller mean absolute error" in s for s in held.sentences)
     assert sum(b.people for b in held.bands) == held.people == 8_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1), st.floats(0, 1), st.floats(-5, 1e6)), min_size=1, max_size=30),
+    st.integers(1, 730),
+)  # fmt: skip
+def test_any_history_gives_figures_that_can_be(
+    people: list[tuple[int, float, float, float]], days: int
+) -> None:
+    """From shops of one buyer to daily buyers, all equal, worthless or nobody back: finite, and shares are shares."""
+    age = np.array([a for a, *_ in people], float)
+    repeats = np.floor(age * np.array([p for _, p, *_ in people]))
+    rest = np.array([q for *_, q, _ in people])
+    last = np.where(repeats > 0, np.floor(repeats + (age - repeats) * rest), 0)
+    seen = history(repeats, last, age, repeats * np.array([v for *_, v in people]))
+    if not repeats.any():
+        return
+    models = fit_models(seen)
+    ahead = forecast(models, seen, days)
+    assert (ahead.orders >= 0).all()
+    assert (ahead.orders <= 1.5 * days + 1).all()
+    assert ((ahead.silent >= 0) & (ahead.silent <= 1)).all()
+    assert (ahead.wait_days >= 0).all()
+    assert ahead.alive is None or ((ahead.alive >= 0) & (ahead.alive <= 1)).all()
+    assert ahead.money is None or ((ahead.money >= 0) & np.isfinite(ahead.money)).all()

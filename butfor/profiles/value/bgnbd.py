@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from scipy.special import hyp2f1
 
-from butfor.profiles.value.buyers import HIGH, LOW, Array, Buyers, climb, need_repeats, rising
+from butfor.profiles.value.buyers import RATES, Array, Buyers, climb, need_repeats, rising
 
 # With a = 100 people's chances to stop differ by a tenth, which data cannot tell from no difference; beyond it
 # the series of the expectation loses its digits.
 MOST_A = 100.0
-BOUNDS = ((LOW, HIGH), (LOW, HIGH), (LOW, float(np.log(MOST_A))), (LOW, HIGH))
+BOUNDS = (*RATES, (1e-5, MOST_A), (1e-3, 1e6))
 
 
 class Bgnbd(msgspec.Struct, frozen=True, tag="BG/NBD"):

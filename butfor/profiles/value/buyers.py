@@ -13,8 +13,11 @@ from butfor.model import BadInput
 
 Array = npt.NDArray[np.float64]
 DAYS_A_WEEK = 7
-# Log-parameters stay inside, so that a flat likelihood ends at a border instead of an overflow.
-LOW, HIGH = -12.0, 16.0
+Bounds = Sequence[tuple[float, float]]
+# Parameters stay inside, so that a flat likelihood ends at a border instead of an overflow. With r = 1000 people's
+# rates differ by a thirtieth, which data cannot tell from one rate.
+MOST_R = 1e3
+RATES: Bounds = ((1e-4, MOST_R), (1e-4, 1e7))
 _FEW_ROUNDS = 12
 
 
@@ -80,19 +83,19 @@ def rising(value: float, steps: Array) -> tuple[Array, Array]:
 def climb(
     likelihood: Callable[[Array], tuple[float, Array]],
     starts: Sequence[Sequence[float]],
-    bounds: Sequence[tuple[float, float]] | None = None,
+    bounds: Bounds,
 ) -> tuple[Array, float]:
     """Return the parameters (positive) with the highest log-likelihood, and that.
 
     ``likelihood`` takes log-parameters and returns the mean log-likelihood with its gradient; ``starts`` are
-    parameters to begin from, always in the same order, the first best wins. ``bounds`` are of log-parameters.
+    parameters to begin from, always in the same order, the first best wins. ``bounds`` are the least and the most of each.
     """
 
     def loss(theta: Array) -> tuple[float, Array]:
         value, slope = likelihood(theta)
         return -value, -slope
 
-    inside = bounds or [(LOW, HIGH)] * len(starts[0])
+    inside = [(float(np.log(least)), float(np.log(most))) for least, most in bounds]
 
     def up(theta: Array, rounds: int) -> tuple[float, Array]:
         options = {"maxiter": rounds, "maxfun": 2 * rounds, "ftol": 1e-15, "gtol": 1e-9}

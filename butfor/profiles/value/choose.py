@@ -5,12 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from butfor.profiles.value.bgnbd import MOST_A, Bgnbd, fit_bgnbd
-from butfor.profiles.value.buyers import Array, Buyers
+from butfor.profiles.value.buyers import MOST_R, Array, Buyers
 from butfor.profiles.value.nbd import Nbd, fit_nbd
 
 # A mean chance to stop below one in a thousand purchases is the border of the likelihood, not a finding.
 NO_DROPOUT = 1e-3
-POISSON = 1e4
 
 
 class Fitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +64,6 @@ def _dropout(full: Bgnbd, plain: Nbd, boundary: bool) -> list[str]:
 
 
 def _rates(used: Bgnbd | Nbd) -> list[str]:
-    if used.r < POISSON:
+    if used.r < MOST_R * 0.99:
         return []
     return ["All people buy at nearly one rate: their history adds nothing to it."]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from butfor.profiles.value.buyers import Array, Buyers, climb, need_repeats, rising
+from butfor.profiles.value.buyers import RATES, Array, Buyers, climb, need_repeats, rising
 
 
 class Nbd(msgspec.Struct, frozen=True, tag="NBD"):
@@ -39,7 +39,7 @@ def fit_nbd(buyers: Buyers) -> Nbd:
     need_repeats(buyers)
     rate = (buyers.repeats * buyers.people).sum() / max((buyers.age * buyers.people).sum(), 1e-9)
     starts = [(1, 1 / rate), (0.3, 0.3 / rate), (5, 5 / rate)]
-    (r, alpha), mean = climb(lambda theta: nbd_likelihood(theta, buyers), starts)
+    (r, alpha), mean = climb(lambda theta: nbd_likelihood(theta, buyers), starts, RATES)
     return Nbd(float(r), float(alpha), mean * buyers.size)
 
 

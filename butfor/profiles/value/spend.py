@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from scipy.special import digamma, gammaln
 
-from butfor.profiles.value.buyers import HIGH, LOW, Array, climb
+from butfor.profiles.value.buyers import Array, climb
 
 # More repeat buyers than this are counted in bins of half a percent of their mean value.
 EXACT = 20_000
 # Below q = 1 the mean of all people is infinite; the fit stops just above.
-BOUNDS = ((LOW, HIGH), (0.005, HIGH), (LOW, HIGH))
+BOUNDS = ((1e-4, 1e6), (1.005, 1e6), (1e-6, 1e8))
 FEWEST = 10
 
 
