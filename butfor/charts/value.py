@@ -49,15 +49,15 @@ def foretold(held: Holdout) -> alt.LayerChart:
 
 
 def foretold_text(bands: Sequence[Band], *, width: int = 80) -> str:
-    """Return two bars per band of repeat purchases: foretold (▒ as text) above came.
+    """Return two bars per band of repeat purchases, foretold above came, scaled to the longest.
 
     >>> print(foretold_text([Band("0", 100, 0.25, 0.5)], width=40))
-    0  foretold  █████████  0.25  100 people
-       came      █████████████████  0.50
+    0  foretold  ████  0.25  100 people
+       came      ████████  0.50
     """
     most = max((max(b.predicted, b.actual) for b in bands), default=0.0) or 1.0
     wide = max((len(b.repeats) for b in bands), default=1)
-    room = max(8, width - wide - 21)
+    room = max(8, width - wide - 33)
     lines = []
     for b in bands:
         first, second = (bar(value / most, room) for value in (b.predicted, b.actual))
