@@ -137,6 +137,17 @@ def test_where_nobody_leaves_the_border_is_said_and_alive_is_not() -> None:
     assert ahead.orders.sum() == pytest.approx(came.sum(), rel=0.04)
 
 
+def test_few_people_who_never_leave_are_not_said_to_leave() -> None:
+    """In small shops the fitted chance to stop is rarely exactly none; by chance alone it is believed 1 time in 20."""
+    found = []
+    for seed in range(40):
+        repeats, last, age, _ = shop(150, 0.9, 7, 0, 1, 300, seed=seed)
+        days = np.maximum(np.ceil(last), repeats)
+        found.append(fit(group(repeats, days, np.maximum(age, days))[0]))
+    assert sum(f.dropout > 1e-3 for f in found) >= 5
+    assert sum(f.boundary for f in found) >= 36
+
+
 def test_near_daily_buyers_are_fitted() -> None:
     rng = np.random.default_rng(2)
     age = rng.integers(200, 364, 600).astype(float)
