@@ -7,6 +7,7 @@ from butfor.case import CaseResult
 from butfor.charts.report import Report, Section, Tile, page
 from butfor.charts.sections import forest_section, gap_section, grid_section, lifecycle_section, money_section
 from butfor.charts.theme import money, percent
+from butfor.charts.value import value_finding, value_section
 from butfor.demo import DemoResult, DemoStory
 from butfor.experiments.readout import Readout
 from butfor.plan.kinds import Metric
@@ -122,6 +123,10 @@ def case_page(result: CaseResult) -> str:
                     result.margin if metric.margin is None else None,
                     result.currency,
                 )
+    if result.value:
+        v = result.value
+        said = (v.holdout.models if v.holdout else v.models).buying.sentences
+        sections.append(value_section(v.holdout, said, v.limits, v.money, result.currency, v.days))
     return page(
         Report(
             title=result.title,
@@ -139,6 +144,8 @@ def case_sentence(result: CaseResult) -> str:
         policies = [s for r in result.readouts for s in r.sentences[-len(r.policies) :] if r.policies]
         verdicts = [f"{b.label}: {b.roi.headline}" for each in result.returns for b in each if b.roi]
         return ". ".join([*verdicts, *policies]).rstrip(".") + "."
+    if result.value and result.value.holdout and not result.grid:
+        return value_finding(result.value.holdout) + "."
     value = sum(each.value for each in result.loads)
     return f"{result.ran.people.people:,} customers and {money(float(value), result.currency)} of sales minus returns, from one file."
 

@@ -34,7 +34,7 @@ from butfor.ingest.tables import (
 )
 from butfor.model import BadInput
 from butfor.plan.kinds import Term
-from butfor.profiles import trait_table
+from butfor.profiles import prediction_table, trait_table
 from butfor.store import Table
 
 # Receipts are kept by commercial and tax law; what else is known of a person is not.
@@ -143,7 +143,7 @@ def _from_lake(
         for table in (ACCOUNT, IDENTIFIER, QUALITY, attribute_table(ws.plan), PEOPLE_MAP):
             removed[table.name] = _drop(ws, table, "account_id", forget.accounts())
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
-        for table in (trait_table(ws.plan), MEMBERSHIP):
+        for table in (trait_table(ws.plan), MEMBERSHIP, prediction_table()):
             removed[table.name] = _drop(ws, table, "person_id", forget.people())
         if "assignment" in lake.tables():
             lake.replace(

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from butfor.app import ArmReturn, open_workspace
 from butfor.campaigns import CampaignRun
+from butfor.cli.predict import show_predicted
 from butfor.cli.show import JSON, emit, moment, progress, table
 from butfor.experiments.readout import Readout
 from butfor.model import Refused
@@ -194,7 +195,7 @@ def show_demo(console: Console, story: DemoStory, result: DemoResult) -> None:
 
 
 def case(
-    name: str = typer.Argument(help="online_retail or hillstrom"),
+    name: str = typer.Argument(help="online_retail, hillstrom or cdnow"),
     data: str = typer.Option(
         ..., metavar="DIR", help="the folder with the public file (docs/cases.md says where to get it)"
     ),
@@ -234,4 +235,6 @@ def show_case(console: Console, result: CaseResult) -> None:
         console.print(result.inactive.sentence())
     for readout, returns in zip(result.readouts, result.returns, strict=True):
         show_readout(console, readout, returns)
+    if result.value:
+        show_predicted(console, result.value, result.currency)
     console.print(f"[bold]{escape(case_sentence(result))}[/]")

@@ -426,6 +426,22 @@ class IdentityDecision(Part, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Readiness(Part, frozen=True, kw_only=True):
+    """What data must hold before value is predicted from them (R-103); days count from the as-of day.
+
+    ``buyers`` people, ``regulars`` of them with purchases on three days or more, ``history_days`` since the first
+    purchase and at most ``quiet_days`` since the last; the share of purchases known by customer (``covered``), and
+    at most how many accounts per buyer may wait to be judged one person or two (``undecided``).
+    """
+
+    buyers: Annotated[int, Meta(ge=1)] = 500
+    regulars: Annotated[int, Meta(ge=1)] = 20
+    history_days: Annotated[int, Meta(ge=1)] = 180
+    quiet_days: Annotated[int, Meta(ge=0)] = 30
+    covered: Share = 0.5
+    undecided: Annotated[float, Meta(ge=0)] = 0.2
+
+
 class Workspace(Part, frozen=True, kw_only=True):
     """The file ``butfor.yaml`` of a workspace.
 
@@ -443,6 +459,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     margin: Share | None = None
     cool_off_days: Annotated[int, Meta(ge=0)] = 7
     keep_receipts_years: Positive = 10
+    readiness: Readiness = Readiness()
     identity: IdentityDecision | None = None
     people: dict[str, list[str]] = {}
     questions: list[str] = []

@@ -14,8 +14,11 @@ from butfor.profiles.traits import (
     traits,
     wanted_traits,
 )
+from butfor.profiles.value.summary import predicted_columns, prediction_column, prediction_table
 
 __all__ = [
-    "TOUCHED", "GapCurve", "attributes", "borders_from", "cell_column", "computed_traits", "gap_counts", "grid", "newest_event", "score_columns", "stages", "suggest_threshold", "tables_read", "touched", "touched_events",
+    "TOUCHED", "GapCurve", "attributes", "borders_from", "cell_column", "computed_traits", "gap_counts", "grid", "newest_event",
+    "predicted_columns", "prediction_column", "prediction_table", "score_columns", "stages", "suggest_threshold", "tables_read", "touched",
+    "touched_events",
     "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

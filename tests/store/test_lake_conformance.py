@@ -25,15 +25,27 @@ from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
 from butfor.app.sources import add_source, reconcile
+from butfor.app.value import predict, prediction_runs
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
 from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
-from butfor.plan.kinds import Experiment, Metric, Policy, PolicyCase, Property, Quantity, Rule, Term
+from butfor.plan.kinds import (
+    Experiment,
+    Metric,
+    Policy,
+    PolicyCase,
+    Property,
+    Quantity,
+    Readiness,
+    Rule,
+    Term,
+)
 from butfor.simulate import Shop, ShopSettings, simulate_shop
 from butfor.store import REGISTRY, Lake, Query, Table, literal, named, open_lake, sql
 
 NOW = datetime(2026, 7, 1)
 ROWS = Table("thing", {"id": "uuid", "at_": "timestamp", "amount": "money", "n": "integer", "word": "text"})
+FEW = Readiness(buyers=20, regulars=5, history_days=60)
 ID = "6f4922f4-5568-161a-8cdf-4ad2299f6d23"
 
 
@@ -218,7 +230,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
     files = shop.write(folder / "deliveries")
     make_workspace(folder, files, NOW, shop)
     workspace = load_workspace_file(folder)
-    save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url))
+    save_workspace_file(folder, msgspec.structs.replace(workspace, lake=lake_url, readiness=FEW))
     for definition in [*demo_definitions(NOW.date()), *extra_definitions(), SITE]:
         save_definition(folder, definition)
     for system in ("points", "sms", "analytics", "calls"):
@@ -234,6 +246,8 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.suggest_inactive()
         ws.rfm_cells()
         ws.lifecycle()
+        predict(ws, 30)
+        prediction_runs(ws)
         ws.launch("win_back")
         later = shop.respond(messages_of(ws.contacts("win_back"))).write(folder / "deliveries")
     with recorded(folder, NOW + timedelta(days=29)) as (ws, more):
