@@ -1,0 +1,97 @@
+"""Choose half-life, method and penalty on the newest part of the history itself; and say what the history is too thin for."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import scipy.sparse as sp
+
+from butfor.catalog.recommend.again import HALF_LIVES, own_frequency
+from butfor.catalog.recommend.history import Array, History
+from butfor.catalog.recommend.measure import gains, ndcg
+from butfor.catalog.recommend.ranking import order_of, top
+from butfor.catalog.recommend.together import EASE_LIMIT, LAMBDAS, ease, item_item
+
+WINDOW = 90.0
+# Below these a model would learn the accidents of a few people.
+LEAST_PEOPLE = 50
+LEAST_PAIRS = 500
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was chosen, and in ``said`` why, as plain sentences. ``method`` None: nothing goes with anything."""
+
+    half_life: float | None = 120.0
+    method: str | None = None
+    penalty: float = 200.0
+    said: list[str] = []
+
+
+def choose(history: History, now: float) -> Settings:
+    """Choose the settings of both slots from a history that ends at ``now`` (days since 1970)."""
+    said = scope(history, now)
+    repeat = int((history.matrix().sum(axis=1) >= 2).sum())
+    pairs = history.bought().nnz
+    thin = repeat < LEAST_PEOPLE or pairs < LEAST_PAIRS
+    if thin:
+        said.append(
+            f"{repeat} people with two purchases and {pairs} different ones are too few to learn what goes with what: popular products instead"
+        )
+    method = None if thin else "ease" if history.shape[1] <= EASE_LIMIT else "item-item"
+    if method == "item-item":
+        said.append(f"{history.shape[1]} products are too many for EASE: item-item, the 100 nearest of each")
+    cut = now - WINDOW
+    early, late = history.where(history.day < cut), history.where(history.day >= cut)
+    if thin or not len(early.day) or not len(late.day):
+        return Settings(method=method, said=said)
+    half_life = _half_life(early, late, cut)
+    penalty = _penalty(early, late) if method == "ease" else 200.0
+    return Settings(half_life=half_life, method=method, penalty=penalty, said=said)
+
+
+def scope(history: History, now: float) -> list[str]:
+    """Return what a history is too short for (R-104), as plain sentences."""
+    if not len(history.day):
+        return ["nothing was bought yet: there is nothing to suggest"]
+    months = (now - float(history.day.min())) / 30.4
+    if months < 6:
+        return [
+            f"history of {months:.0f} months: half-life and penalty are defaults, refill cycles above {months * 15:.0f} days cannot be seen, seasons neither"
+        ]
+    return [f"history of {months:.0f} months: seasons are not modelled"] if months < 24 else []
+
+
+def _half_life(early: History, late: History, cut: float) -> float | None:
+    wanted, people = _wanted(late, early.bought(), new=False)
+    order = order_of(np.asarray(early.bought().sum(axis=0)).ravel())
+    found = {h: _mean(own_frequency(early, cut, h)[people].toarray(), wanted, order) for h in HALF_LIVES}
+    return max(found, key=lambda h: (found[h], h is None, h or 0))
+
+
+def _penalty(early: History, late: History) -> float:
+    bought = early.bought()
+    wanted, people = _wanted(late, bought, new=True)
+    order = order_of(np.asarray(bought.sum(axis=0)).ravel())
+    rows = bought[people]
+    seen = rows.toarray() > 0
+    found = {x: _mean(np.where(seen, -np.inf, rows @ ease(bought, x)), wanted, order) for x in LAMBDAS}
+    return max(found, key=lambda x: (found[x], x))
+
+
+def _wanted(late: History, before: sp.csr_matrix, *, new: bool) -> tuple[sp.csr_matrix, Array]:
+    """Return what people with a past bought later (only what was new to them, if so asked), and who they are."""
+    target = late.bought()
+    if new:
+        target = (target - target.multiply(before)).tocsr()
+        target.eliminate_zeros()
+    some = (np.asarray(target.sum(axis=1)).ravel() > 0) & (np.asarray(before.sum(axis=1)).ravel() > 0)
+    # A thousand people tell two settings apart; the first by id are as good as any.
+    people = np.flatnonzero(some)[:1000]
+    return target[people], people
+
+
+def _mean(score: Array, wanted: sp.csr_matrix, order: Array) -> float:
+    if not score.shape[0]:
+        return 0.0
+    hit = gains(top(np.round(score, 9), 10, order), wanted)
+    return round(float(ndcg(hit, np.asarray(wanted.sum(axis=1)).ravel()).mean()), 6)
