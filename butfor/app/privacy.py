@@ -17,6 +17,7 @@ from butfor.app.forget import forget_in_hub
 from butfor.app.people import carry
 from butfor.app.workspace import DATA, Workspace
 from butfor.audiences import MEMBERSHIP
+from butfor.catalog.products import RECOMMENDATION
 from butfor.experiments.outcomes import ASSIGNMENT
 from butfor.identity import PEOPLE_MAP, rules_of
 from butfor.identity.changes import former_ids
@@ -142,7 +143,7 @@ def _from_lake(
         for table in (ACCOUNT, IDENTIFIER, QUALITY, attribute_table(ws.plan), PEOPLE_MAP):
             removed[table.name] = _drop(ws, table, "account_id", forget.accounts())
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
-        for table in (trait_table(ws.plan), MEMBERSHIP):
+        for table in (trait_table(ws.plan), MEMBERSHIP, RECOMMENDATION):
             removed[table.name] = _drop(ws, table, "person_id", forget.people())
         if "assignment" in lake.tables():
             lake.replace(

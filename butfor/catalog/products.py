@@ -80,7 +80,7 @@ def sold(events: str, lines: str, facts: Sequence[str], as_of: datetime) -> exp.
 def bought(events: str, lines: str, as_of: datetime, *, counted: bool) -> exp.Expression:
     """Products of each order of each known person, oldest first: person_id, product_id, occurred_at, pieces.
 
-    Lines whose products have no quantity (``counted`` false) are one piece each. Of refunds it is what came back.
+    Receipts of erased people are kept for the tax office and teach nothing. Lines whose products have no quantity (``counted`` false) are one piece each. Of refunds it is what came back.
     """
     pieces = "sum(CAST(l.quantity AS DOUBLE))" if counted else "CAST(count(*) AS DOUBLE)"
     return sql(
@@ -89,6 +89,7 @@ def bought(events: str, lines: str, as_of: datetime, *, counted: bool) -> exp.Ex
         FROM _lines AS l
         JOIN _events AS e ON e.event_id = l.event_id AND e.part = 0
         JOIN people_map AS p ON p.account_id = e.account_id
+        JOIN account AS a ON a.account_id = e.account_id AND a.source <> 'erased'
         WHERE e.occurred_at <= :as_of AND l.product_id IS NOT NULL
         GROUP BY p.person_id, l.product_id, e.event_id, e.occurred_at
         ORDER BY 1, 2, 3, 4
@@ -99,10 +100,18 @@ def bought(events: str, lines: str, as_of: datetime, *, counted: bool) -> exp.Ex
 
 
 @named("catalog.segments")
-def segments(cell: str | None) -> exp.Expression:
-    """Every person and the name of their RFM cell (NULL without one), by person id."""
-    base = exp.select("CAST(person_id AS TEXT) AS person_id").from_("traits").order_by("1")
-    named_cell = column(cell) if cell else exp.cast(exp.null(), "TEXT")
+def segments(cell: str | None, traits: exp.Expression | str = "traits") -> exp.Expression:
+    """Every person and the name of their RFM cell (NULL without one), by person id; ``traits`` may be those of a past time."""
+    base = sql(
+        """
+        SELECT CAST(t.person_id AS TEXT) AS person_id FROM _traits AS t
+        WHERE NOT EXISTS (SELECT 1 FROM account AS a WHERE a.account_id = t.person_id AND a.source = 'erased')
+        ORDER BY 1
+        """,
+        {"_traits": traits},
+    )
+    assert isinstance(base, exp.Select)
+    named_cell: exp.Expression = column(cell, "t") if cell else exp.cast(exp.null(), "TEXT")
     return base.select(exp.alias_(named_cell, "segment"))
 
 

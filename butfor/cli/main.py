@@ -11,6 +11,7 @@ import butfor.cli.daily as daily
 import butfor.cli.live as live
 import butfor.cli.nouns as nouns
 import butfor.cli.people as people
+import butfor.cli.recommend as recommend
 import butfor.cli.results as results
 from butfor.cli.show import print_error
 from butfor.model import ButforError
@@ -43,6 +44,7 @@ def root(
 daily.register(app)
 nouns.register(app)
 people.register(app)
+recommend.register(app)
 results.register(app)
 live.register(app)
 bench.register(app)

@@ -56,7 +56,8 @@ PRODUCT = Table(
     "product",
     {
         "load_id": "integer", "source": "text", "row_no": "integer", "valid_from": "timestamp", "content": "uuid", "gone": "boolean",
-    } | cast(dict[str, Logical], PRODUCT_FACTS),
+        **cast(dict[str, Logical], PRODUCT_FACTS),
+    },
 )  # fmt: skip
 # Hashes of the accounts that were erased.
 ERASED_MARKS = Table("erased", {"mark": "uuid"})

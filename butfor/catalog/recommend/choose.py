@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 import scipy.sparse as sp
@@ -10,7 +12,7 @@ from butfor.catalog.recommend.again import HALF_LIVES, own_frequency
 from butfor.catalog.recommend.history import Array, History
 from butfor.catalog.recommend.measure import gains, ndcg
 from butfor.catalog.recommend.ranking import order_of, top
-from butfor.catalog.recommend.together import EASE_LIMIT, LAMBDAS, ease, item_item
+from butfor.catalog.recommend.together import EASE_LIMIT, LAMBDAS, ease
 
 WINDOW = 90.0
 # Below these a model would learn the accidents of a few people.
@@ -27,8 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     said: list[str] = []
 
 
-def choose(history: History, now: float) -> Settings:
-    """Choose the settings of both slots from a history that ends at ``now`` (days since 1970)."""
+def choose(history: History, now: float, slots: Sequence[str]) -> Settings:
+    """Choose the settings of some slots from a history that ends at ``now`` (days since 1970)."""
     said = scope(history, now)
     repeat = int((history.matrix().sum(axis=1) >= 2).sum())
     pairs = history.bought().nnz
@@ -37,16 +39,21 @@ def choose(history: History, now: float) -> Settings:
         said.append(
             f"{repeat} people with two purchases and {pairs} different ones are too few to learn what goes with what: popular products instead"
         )
-    method = None if thin else "ease" if history.shape[1] <= EASE_LIMIT else "item-item"
-    if method == "item-item":
-        said.append(f"{history.shape[1]} products are too many for EASE: item-item, the 100 nearest of each")
+    method = None if thin or "new_for_you" not in slots else _method(history, now, said)
     cut = now - WINDOW
     early, late = history.where(history.day < cut), history.where(history.day >= cut)
     if thin or not len(early.day) or not len(late.day):
         return Settings(method=method, said=said)
-    half_life = _half_life(early, late, cut)
+    half_life = _half_life(early, late, cut) if "buy_again" in slots else Settings().half_life
     penalty = _penalty(early, late) if method == "ease" else 200.0
     return Settings(half_life=half_life, method=method, penalty=penalty, said=said)
+
+
+def _method(history: History, now: float, said: list[str]) -> str:
+    if history.shape[1] > EASE_LIMIT:
+        said.append(f"{history.shape[1]} products are too many for EASE: item-item, the 100 nearest of each")
+        return "item-item"
+    return "item-item" if now - float(history.day.min()) < WINDOW else "ease"
 
 
 def scope(history: History, now: float) -> list[str]:
@@ -54,11 +61,16 @@ def scope(history: History, now: float) -> list[str]:
     if not len(history.day):
         return ["nothing was bought yet: there is nothing to suggest"]
     months = (now - float(history.day.min())) / 30.4
-    if months < 6:
+    if now - float(history.day.min()) < WINDOW:
         return [
-            f"history of {months:.0f} months: half-life and penalty are defaults, refill cycles above {months * 15:.0f} days cannot be seen, seasons neither"
+            f"history of {months:.0f} months: seasonality off; popular + co-purchase only, and own purchases with a half-life "
+            f"of {Settings().half_life:g} days that nothing could be learned about"
         ]
-    return [f"history of {months:.0f} months: seasons are not modelled"] if months < 24 else []
+    return (
+        [f"history of {months:.0f} months: seasonality off"]
+        if months < 24
+        else ["seasonality is not modelled"]
+    )
 
 
 def _half_life(early: History, late: History, cut: float) -> float | None:

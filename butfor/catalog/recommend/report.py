@@ -64,8 +64,9 @@ def _slot(
     if slot == "new_for_you":
         wanted = (after - after.multiply(fitted.bought)).tocsr()
         wanted.eliminate_zeros()
-    # A product that nobody had bought before the cut was on no shelf that the slot could choose from.
-    wanted = (wanted @ sp.diags((np.asarray(fitted.bought.sum(axis=0)).ravel() > 0).astype(float))).tocsr()
+    # What nobody had bought before the cut, or may not be suggested, is on no shelf that a method could choose from.
+    shelf = (np.asarray(fitted.bought.sum(axis=0)).ravel() > 0) & allowed
+    wanted = (wanted @ sp.diags(shelf.astype(float))).tocsr()
     wanted.eliminate_zeros()
     known = np.asarray(fitted.bought.sum(axis=1)).ravel() > 0
     people = np.flatnonzero(known & (np.diff(wanted.indptr) > 0))

@@ -54,6 +54,8 @@ class Fitted(msgspec.Struct, frozen=True):
     segments: list[str | None]
     settings: Settings
     bought: sp.csr_matrix
+    times: sp.csr_matrix
+    last: sp.csr_matrix
     again: sp.csr_matrix
     waiting: sp.csr_matrix
     weights: Array | sp.csr_matrix | None
@@ -64,19 +66,19 @@ class Fitted(msgspec.Struct, frozen=True):
 
 def fit(
     history: History, now: float, segments: Sequence[str | None], groups: Sequence[str | None] | None = None,
-    *, lead: float = 0.0,
+    *, slots: Sequence[str] = SLOTS, lead: float = 0.0,
 ) -> Fitted:  # fmt: skip
-    """Fit both slots to everything that was bought before ``now``.
+    """Fit some slots to everything that was bought before ``now``.
 
     ``segments`` names each person's segment, ``groups`` each product's category. Half-life and penalty are chosen on the
     newest part of this very history, so that whatever comes after ``now`` has no say in them. A product waits for its
     refill until ``lead`` days before it is due.
     """
     past = history.where(history.day < now)
-    bought, settings = past.bought(), choose(past, now)
+    bought, settings = past.bought(), choose(past, now, slots)
     popular, by_segment = popularity(past, now, segments)
     return Fitted(
-        past, now, list(segments), settings, bought, own_frequency(past, now, settings.half_life),
+        past, now, list(segments), settings, bought, past.matrix(), past.last(), own_frequency(past, now, settings.half_life),
         not_due(past, now + lead, groups), weights(bought, settings.method, settings.penalty), popular, by_segment,
         order_of(popular + 1e-6 * np.asarray(bought.sum(axis=0)).ravel()),
     )  # fmt: skip
@@ -136,10 +138,8 @@ def _explained(fitted: Fitted, slot: str, person: int, product: int, score: floa
     level = len(steps) - int(np.ceil(score - 1))
     within = round(float(score) - (len(steps) - level), 6)
     if level == 0 and slot == "buy_again":
-        mine = fitted.history.day[(fitted.history.person == person) & (fitted.history.product == product)]
-        return Suggestion(
-            product=product, score=within, step=steps[0], times=len(mine), last=float(mine.max())
-        )
+        times, last = int(fitted.times[person, product]), float(fitted.last[person, product])
+        return Suggestion(product=product, score=within, step=steps[0], times=times, last=last)
     if level == 0:
         return Suggestion(
             product=product, score=within, step=steps[0], goes_with=_speaker(fitted, person, product)
