@@ -14,6 +14,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from butfor.app import ArmReturn, Ran, Workspace, open_workspace
+from butfor.app.recommend import Reported, recommendation_report
 from butfor.experiments.readout import Readout
 from butfor.ingest import Loaded
 from butfor.model import BadInput
@@ -23,12 +24,13 @@ from butfor.profiles import GapCurve
 
 
 class CaseRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file ``case.yaml``: which files to load from which folder, and which experiments to read."""
+    """The file ``case.yaml``: which files to load from which folder, which experiments to read, and whether to measure recommendations."""
 
     title: str
     data: str
     loads: list[dict[str, str]]
     experiments: list[str] = []
+    recommendations: bool = False
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     returns: list[list[ArmReturn]]
     metrics: dict[str, Metric]
     margin: float | None
+    recommendations: Reported | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; readouts carry their returns."""
@@ -113,7 +116,16 @@ def _worked(
         returns=[ws.returns(r) for r in readouts],
         metrics={m.id: m for m in ws.plan.all(Metric)},
         margin=ws.plan.workspace.margin,
+        recommendations=_recommendations(ws, recipe, tell),
     )
+
+
+def _recommendations(ws: Workspace, recipe: CaseRecipe, tell: Callable[[str], None]) -> Reported | None:
+    """Measure both slots of recommendations on the newest three months, where the case asks for it."""
+    if not recipe.recommendations:
+        return None
+    tell("measuring recommendations")
+    return recommendation_report(ws)
 
 
 def _recipe(name: str) -> CaseRecipe:

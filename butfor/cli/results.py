@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from butfor.app import ArmReturn, open_workspace
 from butfor.campaigns import CampaignRun
+from butfor.cli.recommend import show_report as show_recommendations
 from butfor.cli.show import JSON, emit, moment, progress, table
 from butfor.experiments.readout import Readout
 from butfor.model import Refused
@@ -231,4 +232,6 @@ def show_case(console: Console, result: CaseResult) -> None:
         console.print(result.inactive.sentence())
     for readout, returns in zip(result.readouts, result.returns, strict=True):
         show_readout(console, readout, returns)
+    if result.recommendations:
+        show_recommendations(console, result.recommendations)
     console.print(f"[bold]{escape(case_sentence(result))}[/]")
