@@ -2,7 +2,7 @@
 
 from butfor.catalog.recommend.eligible import Product, Rules, eligible
 from butfor.catalog.recommend.history import History, history_of
-from butfor.catalog.recommend.report import SlotReport, report
+from butfor.catalog.recommend.offline import SlotReport, report
 from butfor.catalog.recommend.serve import SLOTS, Fitted, Suggestion, fit, suggest
 from butfor.catalog.recommend.words import reason
 

@@ -41,21 +41,20 @@ def inverted(matrix: Array) -> Array:
     return full
 
 
-def item_item(bought: sp.csr_matrix, shrink: float = 20.0, keep: int = 100) -> sp.csr_matrix:
-    """Return similarities of products (sparse, zero diagonal): shrunk cosine of BM25 weights, the ``keep`` best per product.
+def item_item(bought: sp.csr_matrix, shrink: float = 2.0, keep: int = 100) -> sp.csr_matrix:
+    """Return similarities of products (sparse, zero diagonal), the ``keep`` best per product.
 
-    Purchases of people who buy much say less each: a row's weight is divided by its length relative to the mean, as BM25
-    does with documents (k1 1.2, b 0.75). ``shrink`` is added to the norm, so that two products bought once together by
-    one person are not taken for twins.
+    Two products are as similar as their buyers say: a buyer counts less the more they buy, and a product less the more
+    people buy it, with the length and rarity weights of BM25 (k1 1.2, b 0.75; Robertson and Zaragoza 2009). The sum is
+    divided by the square roots of both numbers of buyers plus ``shrink``, so that two products that one person bought
+    once are not taken for twins.
     """
-    size = np.asarray(bought.sum(axis=1)).ravel()
-    spread = np.asarray(bought.sum(axis=0)).ravel()
+    size, spread = (np.asarray(bought.sum(axis=axis)).ravel() for axis in (1, 0))
     rarity = np.log1p((bought.shape[0] - spread + 0.5) / (spread + 0.5))
     length = 1.2 * (0.25 + 0.75 * size / max(size.mean(), 1e-12))
     weighted = sp.diags(2.2 / (1.0 + length)) @ bought @ sp.diags(rarity)
-    together = (weighted.T @ bought).tocsr()
-    norm = np.sqrt(np.maximum(spread, 1e-12))
-    together = (sp.diags(1 / (norm + shrink / 10)) @ together @ sp.diags(1 / (norm + shrink / 10))).tocsr()
+    norm = sp.diags(1 / (np.sqrt(spread) + shrink))
+    together = (norm @ (weighted.T @ bought) @ norm).tocsr()
     together.setdiag(0.0)
     together.eliminate_zeros()
     return _best(together, keep)
