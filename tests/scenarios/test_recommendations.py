@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from butfor.app.recommend import Reported, recommend_all, recommendation_report
-from butfor.case import run_case
+from butfor.app import open_workspace
+from butfor.app.recommend import Reported, recommend_all, recommended
+from butfor.case import CaseResult, run_case
+from butfor.cli.results import show_case
+from butfor.cli.show import to_json
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +28,16 @@ def receipts(data_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> Reported:
+def worked(tmp_path_factory: pytest.TempPathFactory, receipts: Path) -> tuple[CaseResult, Path]:
     folder = tmp_path_factory.mktemp("case") / "w"
-    found = run_case("online_retail", receipts, folder)
-    assert found.recommendations is not None
-    return found.recommendations
+    return run_case("online_retail", receipts, folder), folder
+
+
+@pytest.fixture(scope="module")
+def measured(worked: tuple[CaseResult, Path]) -> Reported:
+    found = worked[0].recommendations
+    assert found is not None
+    return found
 
 
 def slot(measured: Reported, name: str) -> Any:
@@ -59,22 +67,15 @@ def test_new_for_you_on_the_next_three_months(measured: Reported) -> None:
 
 
 @pytest.mark.slow
-def test_postage_is_never_suggested(tmp_path: Path, receipts: Path) -> None:
-    from butfor.app import open_workspace
-    from butfor.app.recommend import recommended
-
-    run = subprocess.run(
-        [sys.executable, "-m", "butfor", "case", "online_retail", "--data", str(receipts), "--keep", str(tmp_path / "w"), "--json"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    said = json.loads(run.stdout)["recommendations"]
+def test_the_case_prints_the_report_and_postage_is_never_suggested(worked: tuple[CaseResult, Path]) -> None:
+    result, folder = worked
+    said = json.loads(to_json(result.to_dict()))["recommendations"]
     assert [s["slot"] for s in said["slots"]] == ["buy_again", "new_for_you"]
-    with open_workspace(tmp_path / "w") as ws:
+    console = Console(file=io.StringIO(), width=200)
+    show_case(console, result)
+    assert "NDCG@10" in console.file.getvalue()  # type: ignore[attr-defined]
+    with open_workspace(folder) as ws:
         recommend_all(ws, "buy_again")
         rows = recommended(ws, "buy_again")
-        assert (
-            recommendation_report(ws, seed=1).slots[0].measured[0].ndcg
-            == said["slots"][0]["measured"][0]["ndcg"]
-        )
     assert len(rows) > 40_000
     assert all(r["product_id"][0].isdigit() for r in rows)

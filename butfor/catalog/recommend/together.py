@@ -20,18 +20,23 @@ def ease(bought: sp.csr_matrix, penalty: float) -> Array:
     and with ``P = (X'X + penalty I)^-1`` it is ``-P[i, j] / P[j, j]`` off the diagonal (Steck, "Embarrassingly Shallow
     Autoencoders for Sparse Data", 2019).
     """
-    # Float32 would be twice as fast, but sums over many people then lose digits and engines' ties would differ.
-    gram = (bought.T @ bought).toarray().astype(np.float64)
+    # What nobody bought goes with nothing, and would only make the matrix larger.
+    sold = np.flatnonzero(np.asarray(bought.sum(axis=0)).ravel())
+    some = bought[:, sold]
+    gram = (some.T @ some).toarray()
     gram[np.diag_indices_from(gram)] += penalty
     inverse = inverted(gram)
-    weights: Array = inverse / -np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
+    found = inverse / -np.diag(inverse)
+    np.fill_diagonal(found, 0.0)
+    weights: Array = np.zeros((bought.shape[1], bought.shape[1]))
+    weights[np.ix_(sold, sold)] = found
     return weights
 
 
 def inverted(matrix: Array) -> Array:
     """Return the inverse of a symmetric positive definite matrix, which is overwritten."""
-    factor, wrong = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+    # LAPACK reads columns first; a symmetric matrix is its own transpose, which needs no copy.
+    factor, wrong = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
     half, failed = lapack.dpotri(factor, lower=1, overwrite_c=1)
     if wrong or failed:
         raise np.linalg.LinAlgError("matrix is not positive definite")
