@@ -58,7 +58,7 @@ def channels_of(text: str) -> set[str]:
     >>> sorted(channels_of("Web; store"))
     ['store', 'web']
     """
-    return {word.lower() for word in re.split(r"[,;|\\s]+", text) if word}
+    return {word.lower() for word in re.split(r"[,;|\s]+", text) if word}
 
 
 def eligible(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from butfor.catalog.recommend import SLOTS, Product, Rules, eligible, fit, reason, report, suggest
 from butfor.catalog.recommend.again import RIPE, not_due, own_frequency, refill_cycles
-from butfor.catalog.recommend.eligible import hindrance
+from butfor.catalog.recommend.eligible import channels_of, hindrance
 from butfor.catalog.recommend.measure import bootstrap, gains, ndcg
 from butfor.catalog.recommend.ranking import order_of, top
 from butfor.catalog.recommend.serve import Suggestion
@@ -34,13 +34,19 @@ purchases = st.lists(
 )
 
 
-@given(bought=purchases, known=some_products, slot=st.sampled_from(SLOTS), cells=st.booleans())
+@given(
+    bought=purchases,
+    known=some_products,
+    slot=st.sampled_from(SLOTS),
+    cells=st.booleans(),
+    channel=st.sampled_from(["web", "store"]),
+)
 @settings(max_examples=150, deadline=None)
 def test_only_what_may_be_suggested_is(
-    bought: list[tuple[str, str, float]], known: list[Product], slot: str, cells: bool
+    bought: list[tuple[str, str, float]], known: list[Product], slot: str, cells: bool, channel: str
 ) -> None:
     past = history(bought, people=["a", "b", "c", "nobody"], products=[p.product_id for p in known])
-    rules = Rules(never=["post.*"], channel="web")
+    rules = Rules(never=["post.*"], channel=channel)
     by_id = {p.product_id: p for p in known}
     allowed, left_out = eligible(past.products, by_id, rules)
     fitted = fit(past, NOW, ["loyal" if cells else None] * len(past.people))
@@ -55,7 +61,7 @@ def test_only_what_may_be_suggested_is(
             assert not p.gone
             assert p.available is not False
             assert p.stock is None or p.stock > 0
-            assert p.channels is None or "web" in p.channels
+            assert p.channels is None or channel in p.channels
             assert p.category != "postage"
             assert not (mine[person, s.product] if slot == "new_for_you" else waiting[person, s.product])
             assert reason(s, past.products, by_id)
@@ -73,6 +79,12 @@ def test_each_hindrance_says_which_it_is() -> None:
         "out of stock", "not available", "not for sale in web", "never to be suggested (butfor.yaml)",
         "no longer in the catalogue", None,
     ]  # fmt: skip
+
+
+def test_what_is_sold_in_a_channel_may_be_suggested_there() -> None:
+    for text in ("store", "Store; web", "web|store", "web store"):
+        assert hindrance(Product(product_id="x", channels=text), Rules(channel="store")) is None
+    assert channels_of("mass; kiosk") == {"mass", "kiosk"}
 
 
 def test_a_purchase_counts_half_after_its_half_life() -> None:
