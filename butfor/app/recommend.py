@@ -60,7 +60,7 @@ class Suggested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommended(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slot suggests to a person, best first; ``left_out`` counts products by why they may not be suggested."""
+    """What a slot suggests to a person, best first; ``left_out`` counts products that were ever bought, by why they may not be suggested."""
 
     person_id: str
     slot: str
@@ -96,6 +96,7 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
 class _Model(msgspec.Struct, frozen=True):
     """A slot fitted as of a time, what may be suggested, and what is known of the products."""
 
+    as_of: datetime
     fitted: Fitted
     shelf: Shelf
     allowed: Any
@@ -124,7 +125,7 @@ def recommend(
         )  # fmt: skip
     found = suggest(model.fitted, slot, [people.index(person)], model.allowed, n)[0]
     return Recommended(
-        person_id=person, slot=slot, as_of=model.shelf.as_of, items=_items(model, found), left_out=model.left_out,
+        person_id=person, slot=slot, as_of=model.as_of, items=_items(model, found), left_out=model.left_out,
         said=model.said,
     )  # fmt: skip
 
@@ -139,7 +140,7 @@ def recommend_all(
     people = model.fitted.history.people
     found = suggest(model.fitted, slot, range(len(people)), model.allowed, n)
     rows = [
-        {"person_id": person, "slot": slot, "as_of": model.shelf.as_of}
+        {"person_id": person, "slot": slot, "as_of": model.as_of}
         | {k: getattr(item, k) for k in ("place", "product_id", "step", "score", "reason")}
         for person, each in zip(people, found, strict=True)
         for item in _items(model, each)
@@ -150,7 +151,7 @@ def recommend_all(
     with ws.lake.transaction():
         ws.lake.replace(table, "slot", catalogue.slot_rows(slot), catalogue.staged_suggestions())
     return Written(
-        slot=slot, as_of=model.shelf.as_of, people=sum(map(bool, found)), rows=len(rows),
+        slot=slot, as_of=model.as_of, people=sum(map(bool, found)), rows=len(rows),
         steps=dict(sorted(Counter(str(r["step"]) for r in rows).items())), left_out=model.left_out, said=model.said,
         seconds=round(time.perf_counter() - began, 1),
     )  # fmt: skip
@@ -176,7 +177,7 @@ def recommendation_report(
     newest = ws.as_of()
     moment = cut or (newest - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     shelf = read_shelf(ws, moment, past=True)
-    history, segments = _history(ws, shelf, newest, traits_at=moment)
+    history, segments = _history(ws, newest, traits_at=moment)
     allowed, left_out = eligible(history.products, shelf.products, _rules(ws, None))
     groups = _categories(history, shelf)
     slots = report(history, _day(moment), segments, allowed, groups, days=days, seed=seed)
@@ -195,8 +196,9 @@ def _need_slot(slot: str, n: int) -> None:
 def _fitted(ws: Workspace, slot: str, channel: str | None, as_of: datetime | None) -> _Model:
     ws._need_run()
     moment = as_of or ws.as_of()
-    shelf = read_shelf(ws, moment, past=as_of is not None)
-    history, segments = _history(ws, shelf, moment)
+    # Where results refer to the newest event, what may be sold is still asked of the catalogue of today.
+    shelf = read_shelf(ws, as_of or ws.now, past=as_of is not None)
+    history, segments = _history(ws, moment)
     allowed, left_out = eligible(history.products, shelf.products, _rules(ws, channel))
     # A purchase at this very moment has happened.
     fitted = fit(history, _day(moment) + 1e-6, segments, _categories(history, shelf), slots=[slot])
@@ -205,7 +207,7 @@ def _fitted(ws: Workspace, slot: str, channel: str | None, as_of: datetime | Non
     if use == "deny":
         fitted = _impersonal(fitted)
         said.append("the plan denies purchases in content: popular products only")
-    return _Model(fitted, shelf, allowed, left_out, use == "subtle", said)
+    return _Model(moment, fitted, shelf, allowed, left_out, use == "subtle", said)
 
 
 def _impersonal(fitted: Fitted) -> Fitted:
@@ -221,7 +223,7 @@ def _use_of_purchases(ws: Workspace) -> str:
 
 
 def _history(
-    ws: Workspace, shelf: Shelf, until: datetime, traits_at: datetime | None = None
+    ws: Workspace, until: datetime, traits_at: datetime | None = None
 ) -> tuple[History, list[str | None]]:
     """Return who bought what until a time, and the segment of each person, now or as of another time."""
     grid = next((a.id for a in ws.plan.all(Audience) if a.rfm is not None), None)
@@ -233,7 +235,7 @@ def _history(
         people = ws.lake.fetch(catalogue.segments(cell, ws.trait_query(traits_at, joined=joined).expression))
     segment = dict(zip(people["person_id"].to_pylist(), people["segment"].to_pylist(), strict=True))
     bought, back = (_lines(ws, role, until) for role in ("purchase", "refund"))
-    history = history_of(bought, back, np.inf, list(segment), list(shelf.products))
+    history = history_of(bought, back, np.inf, list(segment), [])
     return history, [segment.get(p) for p in history.people]
 
 

@@ -269,3 +269,20 @@ def test_the_future_has_no_say() -> None:
     allowed = np.ones(60, dtype=bool)
     for slot in SLOTS:
         assert suggest(one, slot, range(50), allowed, 5) == suggest(two, slot, range(50), allowed, 5)
+
+
+def test_a_model_that_popularity_beats_is_not_used() -> None:
+    """People who buy at random, most often the same few products: nothing goes with anything."""
+    rng = np.random.default_rng(8)
+    chance = 1 / np.arange(1, 61) ** 1.5
+    found = [
+        (f"p{p:03d}", f"i{i:03d}", float(rng.integers(0, 300)))
+        for p in range(400)
+        for i in rng.choice(60, size=6, replace=False, p=chance / chance.sum())
+    ]
+    past = history(found)
+    fitted = fit(past, NOW, [None] * len(past.people))
+    assert fitted.settings.method is None
+    assert "no better than popularity" in fitted.settings.said[-1]
+    some = suggest(fitted, "new_for_you", [0, 1], np.ones(len(past.products), dtype=bool), 3)
+    assert {s.step for each in some for s in each} == {"popular"}

@@ -12,12 +12,18 @@ from butfor.catalog.recommend.again import HALF_LIVES, own_frequency
 from butfor.catalog.recommend.history import Array, History
 from butfor.catalog.recommend.measure import gains, ndcg
 from butfor.catalog.recommend.ranking import order_of, top
-from butfor.catalog.recommend.together import EASE_LIMIT, LAMBDAS, ease
+from butfor.catalog.recommend.together import EASE_LIMIT, LAMBDAS, weights
 
 WINDOW = 90.0
+# Dense scores of this many pairs of person and product (160 MB) are held at a time.
+CELLS = 20_000_000
 # Below these a model would learn the accidents of a few people.
 LEAST_PEOPLE = 50
 LEAST_PAIRS = 500
+
+
+# Item-item has nothing to tune.
+_PENALTIES: dict[str | None, tuple[float, ...]] = {"ease": LAMBDAS, "item-item": LAMBDAS[1:2]}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +51,35 @@ def choose(history: History, now: float, slots: Sequence[str]) -> Settings:
     if thin or not len(early.day) or not len(late.day):
         return Settings(method=method, said=said)
     half_life = _half_life(early, late, cut) if "buy_again" in slots else Settings().half_life
-    penalty = _penalty(early, late) if method == "ease" else 200.0
-    return Settings(half_life=half_life, method=method, penalty=penalty, said=said)
+    chosen = Settings(half_life=half_life, method=method, said=said)
+    return chosen if method is None else _against_popular(early, late, chosen)
+
+
+def _against_popular(early: History, late: History, chosen: Settings) -> Settings:
+    """Choose the penalty; and no model at all where it finds what is new to people no better than popularity does."""
+    bought = early.bought()
+    wanted, people = _wanted(late, bought, new=True)
+    spread = np.asarray(early.where(early.day >= early.day.max() - WINDOW).bought().sum(axis=0)).ravel()
+    order, rows = order_of(np.asarray(bought.sum(axis=0)).ravel()), bought[people]
+    seen = rows.toarray() > 0
+
+    def worth(score: Array) -> float:
+        return _mean(np.where(seen, -np.inf, score), wanted, order)
+
+    popular = worth(np.broadcast_to(spread, seen.shape))
+    found = {x: worth(_dense(rows @ weights(bought, chosen.method, x))) for x in _PENALTIES[chosen.method]}
+    best = max(found, key=lambda x: (found[x], x))
+    if found[best] > popular:
+        return msgspec.structs.replace(chosen, penalty=best)
+    said = (
+        f"on the training data {chosen.method} found new products no better than popularity did "
+        f"(NDCG@10 {found[best]:.3f} against {popular:.3f}): popular products instead"
+    )
+    return msgspec.structs.replace(chosen, method=None, said=[*chosen.said, said])
+
+
+def _dense(score: Array | sp.csr_matrix) -> Array:
+    return score if isinstance(score, np.ndarray) else np.asarray(score.todense())
 
 
 def _method(history: History, now: float, said: list[str]) -> str:
@@ -80,16 +113,6 @@ def _half_life(early: History, late: History, cut: float) -> float | None:
     return max(found, key=lambda h: (found[h], h is None, h or 0))
 
 
-def _penalty(early: History, late: History) -> float:
-    bought = early.bought()
-    wanted, people = _wanted(late, bought, new=True)
-    order = order_of(np.asarray(bought.sum(axis=0)).ravel())
-    rows = bought[people]
-    seen = rows.toarray() > 0
-    found = {x: _mean(np.where(seen, -np.inf, rows @ ease(bought, x)), wanted, order) for x in LAMBDAS}
-    return max(found, key=lambda x: (found[x], x))
-
-
 def _wanted(late: History, before: sp.csr_matrix, *, new: bool) -> tuple[sp.csr_matrix, Array]:
     """Return what people with a past bought later (only what was new to them, if so asked), and who they are."""
     target = late.bought()
@@ -98,7 +121,7 @@ def _wanted(late: History, before: sp.csr_matrix, *, new: bool) -> tuple[sp.csr_
         target.eliminate_zeros()
     some = (np.asarray(target.sum(axis=1)).ravel() > 0) & (np.asarray(before.sum(axis=1)).ravel() > 0)
     # A thousand people tell two settings apart; the first by id are as good as any.
-    people = np.flatnonzero(some)[:1000]
+    people = np.flatnonzero(some)[: min(1000, max(100, CELLS // before.shape[1]))]
     return target[people], people
 
 

@@ -12,7 +12,7 @@ from butfor.catalog.recommend.choose import WINDOW
 from butfor.catalog.recommend.history import Array, History
 from butfor.catalog.recommend.measure import bootstrap, gains, ndcg
 from butfor.catalog.recommend.ranking import tiers, top
-from butfor.catalog.recommend.serve import CHUNK, SLOTS, Fitted, fit, scored
+from butfor.catalog.recommend.serve import SLOTS, Fitted, chunks, fit, scored
 from butfor.model import Interval
 
 Scores = Callable[[Array], Array]
@@ -121,8 +121,7 @@ def _measure(
 ) -> tuple[Array, Array, set[int]]:
     """Return NDCG and hit (0 or 1) per person, and the products that were shown to anybody."""
     gain, hits, shown = [np.zeros(0)], [np.zeros(0)], set()
-    for start in range(0, len(people), CHUNK):
-        some = people[start : start + CHUNK]
+    for some in chunks(people, fitted):
         ranked = top(how(some), places, fitted.order)
         hit = gains(ranked, wanted[some])
         gain.append(ndcg(hit, np.diff(wanted[some].indptr)))

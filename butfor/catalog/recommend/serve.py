@@ -7,14 +7,14 @@ then those of everybody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 import scipy.sparse as sp
 
 from butfor.catalog.recommend.again import not_due, own_frequency
-from butfor.catalog.recommend.choose import Settings, choose
+from butfor.catalog.recommend.choose import CELLS, Settings, choose
 from butfor.catalog.recommend.history import Array, History
 from butfor.catalog.recommend.ranking import order_of, tiers, top
 from butfor.catalog.recommend.together import weights
@@ -24,8 +24,6 @@ STEPS = {
     "buy_again": ("own frequency", "popular in segment", "popular"),
     "new_for_you": ("goes with", "popular in segment", "popular"),
 }
-# Dense scores of this many people by all products are held at a time.
-CHUNK = 1000
 # What was popular lately, not what was popular once.
 RECENT = 90.0
 
@@ -108,6 +106,13 @@ def scored(fitted: Fitted, slot: str, people: Array, allowed: Array) -> Array:
     return tiers([first, near.reshape(first.shape), every], ~barred & allowed)
 
 
+def chunks(people: Array, fitted: Fitted) -> Iterator[Array]:
+    """Yield people in groups whose scores of all products fit into memory."""
+    size = max(1, min(1000, CELLS // max(1, len(fitted.history.products))))
+    for start in range(0, len(people), size):
+        yield people[start : start + size]
+
+
 def _related(fitted: Fitted, people: Array) -> Array:
     rows = fitted.bought[people]
     if fitted.weights is None:
@@ -121,8 +126,7 @@ def suggest(
 ) -> list[list[Suggestion]]:
     """Return up to ``n`` suggestions for each of some people (places in ``history.people``), the best first."""
     found: list[list[Suggestion]] = []
-    for start in range(0, len(people), CHUNK):
-        some = np.array(people[start : start + CHUNK], dtype=np.int64)
+    for some in chunks(np.array(people, dtype=np.int64), fitted):
         score = scored(fitted, slot, some, allowed)
         ranked = top(score, n, fitted.order)
         found += [
