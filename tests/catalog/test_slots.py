@@ -210,7 +210,7 @@ def test_reasons_say_what_the_step_knew() -> None:
     new = Suggestion(product=0, score=0.5, step="goes with", goes_with=1)
     liked = Suggestion(product=0, score=0.5, step="popular in segment", segment="slipping_loyal")
     assert [reason(s, products, known) for s in (again, new, liked)] == [
-        "bought 4 times, last on 2026-05-27", "goes with Green tea, which you bought", "popular with slipping loyal customers",
+        "bought 4 times, last on 2026-05-27", "goes with Green tea, which you bought", "popular with customers who buy as you do",
     ]  # fmt: skip
 
 

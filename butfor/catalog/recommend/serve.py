@@ -24,6 +24,8 @@ STEPS = {
     "buy_again": ("own frequency", "popular in segment", "popular"),
     "new_for_you": ("goes with", "popular in segment", "popular"),
 }
+# A segment is judged as if so many people more, who buy as everybody does, were in it: small ones say little of their own.
+LIKE_EVERYBODY = 200.0
 # What was popular lately, not what was popular once.
 RECENT = 90.0
 
@@ -85,13 +87,16 @@ def fit(
 def popularity(
     history: History, now: float, segments: Sequence[str | None]
 ) -> tuple[Array, dict[str, Array]]:
-    """Return how many people bought each product lately: of all, and of each segment."""
+    """Return how many people bought each product lately: of all, and of each segment, drawn towards all."""
     lately = history.where(history.day >= now - RECENT).bought()
+    every = np.asarray(lately.sum(axis=0)).ravel()
+    usual = LIKE_EVERYBODY * every / max(1, int((np.diff(lately.indptr) > 0).sum()))
     found = {}
     for name in sorted({s for s in segments if s}):
         inside = np.array([s == name for s in segments], dtype=float)
-        found[name] = np.asarray(inside @ lately).ravel()
-    return np.asarray(lately.sum(axis=0)).ravel(), found
+        own = np.asarray(inside @ lately).ravel()
+        found[name] = np.where(own > 0, own + usual, 0.0)
+    return every, found
 
 
 def scored(fitted: Fitted, slot: str, people: Array, allowed: Array) -> Array:

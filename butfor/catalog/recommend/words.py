@@ -20,7 +20,8 @@ def reason(
     if subtle:
         return "chosen for you"
     if found.step == "popular in segment":
-        return f"popular with {str(found.segment).replace('_', ' ')} customers"
+        # The name of a segment, such as lost, is for colleagues and not for those who are in it.
+        return "popular with customers who buy as you do"
     if found.step == "goes with":
         other = products[found.goes_with]
         named = known[other].name if other in known else None
