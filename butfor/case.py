@@ -14,6 +14,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from butfor.app import ArmReturn, Ran, Workspace, open_workspace
+from butfor.app.recommend import Reported, recommendation_report
 from butfor.app.value import Predicted, predict
 from butfor.experiments.readout import Readout
 from butfor.ingest import Loaded
@@ -24,13 +25,14 @@ from butfor.profiles import GapCurve
 
 
 class CaseRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file ``case.yaml``: which files to load from which folder, which experiments to read, and how far to predict."""
+    """The file ``case.yaml``: which files to load from which folder, which experiments to read, how far to predict, what to measure."""
 
     title: str
     data: str
     loads: list[dict[str, str]]
     experiments: list[str] = []
     predict_days: int | None = None
+    recommendations: bool = False
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, Metric]
     margin: float | None
     value: Predicted | None = None
+    recommendations: Reported | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; readouts carry their returns."""
@@ -117,11 +120,20 @@ def _worked(
         metrics={m.id: m for m in ws.plan.all(Metric)},
         margin=ws.plan.workspace.margin,
         value=_value(ws, recipe, tell),
+        recommendations=_recommendations(ws, recipe, tell),
     )
 
 
 def _value(ws: Workspace, recipe: CaseRecipe, tell: Callable[[str], None]) -> Predicted | None:
     return predict(ws, recipe.predict_days, progress=tell) if recipe.predict_days else None
+
+
+def _recommendations(ws: Workspace, recipe: CaseRecipe, tell: Callable[[str], None]) -> Reported | None:
+    """Measure both slots of recommendations on the newest three months, where the case asks for it."""
+    if not recipe.recommendations:
+        return None
+    tell("measuring recommendations")
+    return recommendation_report(ws)
 
 
 def _recipe(name: str) -> CaseRecipe:

@@ -122,6 +122,15 @@ def customer(ws: Workspace, name: str) -> Customer:
     )  # fmt: skip
 
 
+def person_of(ws: Workspace, name: str) -> str:
+    """Return the id of the person known by a person id, account id, ``source:key``, e-mail or other identifier.
+
+    Raises BadInput when nobody, or more than one person, is known by that name.
+    """
+    first = _accounts(ws, name)[0]
+    return str(first["person_id"] or first["account_id"])
+
+
 def golden_record(ws: Workspace, values: list[dict[str, Any]]) -> list[Known]:
     """Return the surviving value of each attribute: of the first source in the term's ``sources``, else the newest.
 

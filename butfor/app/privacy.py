@@ -16,7 +16,8 @@ from butfor.app.customer import Customer, customer
 from butfor.app.forget import forget_in_hub
 from butfor.app.people import carry
 from butfor.app.workspace import DATA, Workspace
-from butfor.audiences import MEMBERSHIP
+from butfor.audiences import MEMBERSHIP, PAST, RECHECK
+from butfor.catalog.products import RECOMMENDATION
 from butfor.experiments.outcomes import ASSIGNMENT
 from butfor.identity import PEOPLE_MAP, rules_of
 from butfor.identity.changes import former_ids
@@ -143,7 +144,7 @@ def _from_lake(
         for table in (ACCOUNT, IDENTIFIER, QUALITY, attribute_table(ws.plan), PEOPLE_MAP):
             removed[table.name] = _drop(ws, table, "account_id", forget.accounts())
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
-        for table in (trait_table(ws.plan), MEMBERSHIP, prediction_table()):
+        for table in (trait_table(ws.plan), MEMBERSHIP, PAST, RECHECK, prediction_table(), RECOMMENDATION):
             removed[table.name] = _drop(ws, table, "person_id", forget.people())
         if "assignment" in lake.tables():
             lake.replace(

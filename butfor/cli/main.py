@@ -12,6 +12,7 @@ import butfor.cli.live as live
 import butfor.cli.nouns as nouns
 import butfor.cli.people as people
 import butfor.cli.predict as predict
+import butfor.cli.recommend as recommend
 import butfor.cli.results as results
 from butfor.cli.show import print_error
 from butfor.model import ButforError
@@ -45,6 +46,7 @@ daily.register(app)
 nouns.register(app)
 people.register(app)
 predict.register(app)
+recommend.register(app)
 results.register(app)
 live.register(app)
 bench.register(app)

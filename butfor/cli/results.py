@@ -15,6 +15,7 @@ from rich.markup import escape
 from butfor.app import ArmReturn, open_workspace
 from butfor.campaigns import CampaignRun
 from butfor.cli.predict import show_predicted
+from butfor.cli.recommend import show_report as show_recommendations
 from butfor.cli.show import JSON, emit, moment, progress, table
 from butfor.experiments.readout import Readout
 from butfor.model import Refused
@@ -237,4 +238,6 @@ def show_case(console: Console, result: CaseResult) -> None:
         show_readout(console, readout, returns)
     if result.value:
         show_predicted(console, result.value, result.currency)
+    if result.recommendations:
+        show_recommendations(console, result.recommendations)
     console.print(f"[bold]{escape(case_sentence(result))}[/]")

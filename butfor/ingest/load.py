@@ -17,6 +17,7 @@ from butfor.ingest.cells import ident, text, typed
 from butfor.ingest.deliveries import Delivery, open_delivery
 from butfor.ingest.erased import ERASED, keep_nothing_of, stage_marks, turn_away
 from butfor.ingest.judge import stage_quality
+from butfor.ingest.products import repeated_products, write_products
 from butfor.ingest.proofs import prove
 from butfor.ingest.stage import Staging, plan_staging, product_value, said, stage, unplanned
 from butfor.ingest.tables import all_tables, event_table, line_table
@@ -93,8 +94,12 @@ def load(
             again = writer.repeated()
             new = writer.write()
             prove(lake, plan, [t for t in new if new[t]])
+            if source.grain == "product":
+                new = write_products(lake, bench, staging, load_id, now, whole=not delivery.rejects)
         done = _counted(bench, staging, delivery, path, again, new, began)
-        return msgspec.structs.replace(done, flagged=flagged)
+        # Products are nobody's, so that no customer is missing.
+        missing = 0 if source.grain == "product" else done.without_customer
+        return msgspec.structs.replace(done, flagged=flagged, without_customer=missing)
 
 
 def _refuse_useless(bench: Workbench, staging: Staging, path: str) -> None:
@@ -142,6 +147,8 @@ class _Writer:
 
     def repeated(self) -> int:
         """Count the staged rows that are in the lake already."""
+        if self.source.grain == "product":
+            return self._count(repeated_products(self.source.id, self.now))
         if self.source.grain == "person":
             return self._count(write.repeated("attribute", "row_id", None))
         if self.lines:

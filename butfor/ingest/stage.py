@@ -18,11 +18,13 @@ from butfor.ingest.judge import Judge, judge_cells, judges
 from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Column, Property, Source, Term
-from butfor.plan.walk import takes_returns
+from butfor.plan.walk import PRODUCT_FACTS, takes_returns
 from butfor.store import ROW, Workbench
 
 # Clocks of tills and servers differ a little; a day covers that and time zones read wrongly.
 FUTURE = timedelta(days=1)
+# A price list may say what holds from some later day on.
+ANNOUNCED = timedelta(days=366)
 # Nothing that a brand sells today happened earlier; an older time is a typing error or a system's empty date.
 OLDEST = "1900-01-02"
 # As many letters as the hub's index of identifiers holds.
@@ -57,11 +59,11 @@ def plan_staging(plan: Plan, source: Source, now: datetime) -> Staging:
     """Decide fields, checks and terms of a source; pure, reads no data."""
     terms = possible_terms(plan, source)
     fields = [f for f in _fields(plan, source, terms) if not list_path(f.column)]
-    if not terms and source.grain != "person":
+    if not terms and source.grain not in ("person", "product"):
         raise BadDefinition(
             f"source {source.id}",
             value="no event",
-            rule="rows that are no people become events of the plan; nothing was loaded",
+            rule="rows that are no people and no products become events of the plan; nothing was loaded",
             next_step=f"set event: to a term, or map a column to event, in plan/sources/{source.id}.yaml",
         )
     checks = [*_checks(source, fields, terms, now), *product_checks(source, terms)]
@@ -135,7 +137,7 @@ _LINE_FACTS = {
 def _telling_apart(staging: Staging) -> list[str]:
     """Return the columns that tell rows of a source apart."""
     source = staging.source
-    if source.key:
+    if source.key and source.grain != "product":
         return source.key
     if source.grain != "order_line":
         return [f.column for f in staging.fields]
@@ -148,7 +150,7 @@ def _fields(plan: Plan, source: Source, terms: list[Term]) -> Iterator[Field]:
         head, _, tail = column.to.partition(".")
         if head == "ignore":
             continue
-        prop = _property(plan, terms, head, tail)
+        prop = _fact(tail) if source.grain == "product" and tail else _property(plan, terms, head, tail)
         out = f"{head}_{tail}" if tail else head
         cell = ident(f"text_{out}")
         value = (
@@ -175,10 +177,15 @@ def _property(plan: Plan, terms: list[Term], head: str, tail: str) -> Property:
     return Property(type="text", required=head == "event")
 
 
+def _fact(name: str) -> Property:
+    return Property(type=PRODUCT_FACTS[name], required=name == "product_id")
+
+
 def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetime) -> Iterator[Check]:
     for f in fields:
-        needed = f.required or f.target in ("product.quantity", "product.price")
-        optional_time = f.target == "time" and source.grain == "person"
+        sold = source.grain != "product" and f.target in ("product.quantity", "product.price")
+        needed = f.required or sold
+        optional_time = f.target == "time" and source.grain in ("person", "product")
         if needed and not optional_time:
             yield Check(f"missing {f.target.split('.')[-1]}", f.column, f"{ident(f.text)} IS NULL")
         if f.target == "event":
@@ -190,8 +197,11 @@ def _checks(source: Source, fields: list[Field], terms: list[Term], now: datetim
                 f"{ident(f.text)} IS NOT NULL AND ({f.value}) IS NULL",
             )
         if f.target == "time":
-            limit = (now + FUTURE).strftime("%Y-%m-%d %H:%M:%S")
+            ahead = ANNOUNCED if source.grain == "product" else FUTURE
+            limit = (now + ahead).strftime("%Y-%m-%d %H:%M:%S")
             yield from _in_time(f, f"TIMESTAMP '{limit}'")
+        if source.grain == "product" and f.kind == "money":
+            yield Check(f"{f.target.split('.')[-1]} below 0", f.column, f"({f.value}) < 0")
     if source.grain == "order_line":
         price = next(f for f in fields if f.target == "product.price")
         quantity = next(f for f in fields if f.target == "product.quantity")

@@ -6,6 +6,7 @@ from typing import cast
 
 from butfor.plan import Plan
 from butfor.plan.kinds import Term
+from butfor.plan.walk import PRODUCT_FACTS
 from butfor.store import Logical, Table
 
 ACCOUNT = Table("account", {"account_id": "uuid", "source": "text", "account_key": "text"})
@@ -49,6 +50,15 @@ CORRECTED = Table(
     },
 )  # fmt: skip
 
+# What sources said of products: a row holds from ``valid_from`` on, until the same source says something else of the product.
+# ``gone`` rows say that a complete delivery did not name it any more.
+PRODUCT = Table(
+    "product",
+    {
+        "load_id": "integer", "source": "text", "row_no": "integer", "valid_from": "timestamp", "content": "uuid", "gone": "boolean",
+        **cast(dict[str, Logical], PRODUCT_FACTS),
+    },
+)  # fmt: skip
 # Hashes of the accounts that were erased.
 ERASED_MARKS = Table("erased", {"mark": "uuid"})
 
@@ -93,5 +103,5 @@ def all_tables(plan: Plan) -> list[Table]:
     events = [t for t in plan.all(Term) if t.what == "event"]
     lines = [line_table(t) for t in events if t.products]
     return [
-        ACCOUNT, IDENTIFIER, QUARANTINE, QUALITY, MACHINE, ERASED_MARKS, UNPLANNED, CORRECTED, attribute_table(plan), *map(event_table, events), *lines,
+        ACCOUNT, IDENTIFIER, QUARANTINE, QUALITY, MACHINE, ERASED_MARKS, UNPLANNED, CORRECTED, PRODUCT, attribute_table(plan), *map(event_table, events), *lines,
     ]  # fmt: skip

@@ -77,14 +77,15 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
 
     ``account`` is the column whose value is this system's own key of a customer. ``key`` names the columns
     that tell rows apart; without it rows are told apart by their whole content, and equal rows of one
-    delivery are separate rows. ``confirms`` are the identifiers whose values this system has verified itself; left out, a file
+    delivery are separate rows. Rows of grain ``product`` say what holds of a product from their time on, or from the delivery on;
+    of a ``complete`` source, a product that a delivery does not name is no longer sold. ``confirms`` are the identifiers whose values this system has verified itself; left out, a file
     of a system of record confirms all of its own, and a live source (``segment``) none, because anybody can type there.
     ``country`` (ISO 3166) is where national phone numbers and cities are; left out, the workspace's.
     """
 
     label: str
     connector: Literal["csv", "parquet", "jsonl", "excel", "sql", "segment"]
-    grain: Literal["order_line", "event", "person"]
+    grain: Literal["order_line", "event", "person", "product"]
     read: Reading = Reading()
     columns: dict[str, str | Column] = {}
     account: str | None = None
@@ -98,6 +99,7 @@ class Source(Definition, tag="source", frozen=True, kw_only=True):
     can: Capability = Capability()
     cost: Cost = Cost()
     confirms: list[str] | None = None
+    complete: bool = False
     means: str = ""
 
 
@@ -442,6 +444,12 @@ class Readiness(Part, frozen=True, kw_only=True):
     undecided: Annotated[float, Meta(ge=0)] = 0.2
 
 
+class Recommending(Part, frozen=True, kw_only=True):
+    """What is never suggested to anybody: patterns of whole product ids or categories, such as postage."""
+
+    never: list[str] = []
+
+
 class Workspace(Part, frozen=True, kw_only=True):
     """The file ``butfor.yaml`` of a workspace.
 
@@ -461,6 +469,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     keep_receipts_years: Positive = 10
     readiness: Readiness = Readiness()
     identity: IdentityDecision | None = None
+    recommend: Recommending = Recommending()
     people: dict[str, list[str]] = {}
     questions: list[str] = []
 

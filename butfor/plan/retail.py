@@ -11,7 +11,7 @@ from butfor.plan.kinds import KINDS, Definition
 
 # The systems that a brand has, and for each the definitions that its deliveries need.
 SYSTEMS = (
-    "till", "webshop", "points", "crm", "email", "sms", "push", "web", "analytics", "calls", "webhook",
+    "till", "webshop", "points", "crm", "email", "sms", "push", "web", "analytics", "calls", "webhook", "catalogue",
 )  # fmt: skip
 
 

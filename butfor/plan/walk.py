@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from butfor.plan.files import Plan
-from butfor.plan.kinds import Audience, Column, Definition, Experiment, Rule, Source, Term
+from butfor.plan.kinds import Audience, Column, Definition, Experiment, Rule, Source, Term, Type
+
+# What a source of products may say about one; its time is that from which it holds.
+PRODUCT_FACTS: dict[str, Type] = {
+    "product_id": "text", "name": "text", "category": "text", "price": "money", "list_price": "money",
+    "stock": "integer", "available": "boolean", "channels": "text",
+}  # fmt: skip
 
 OPERATORS = (
     "equals", "not_equals", "at_least", "at_most", "above", "below", "between", "one_of", "none_of", "contains", "not_contains",

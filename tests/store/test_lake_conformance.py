@@ -24,11 +24,12 @@ from butfor.app.link import person_records
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
+from butfor.app.recommend import recommend_all, recommendation_report, recommended
 from butfor.app.sources import add_source, reconcile
 from butfor.app.value import predict, prediction_runs
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
-from butfor.plan import load_workspace_file, retail_plan, save_definition, save_workspace_file
+from butfor.plan import load_plan, load_workspace_file, retail_plan, save_definition, save_workspace_file
 from butfor.plan.kinds import (
     Experiment,
     Metric,
@@ -38,6 +39,7 @@ from butfor.plan.kinds import (
     Quantity,
     Readiness,
     Rule,
+    Source,
     Term,
 )
 from butfor.simulate import Shop, ShopSettings, simulate_shop
@@ -260,6 +262,7 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         ws.source_totals()
         ws.identifier_coverage()
         reconcile(ws, ["web", "till"])
+        suggestions(ws, folder)
         live_events(ws)
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
@@ -280,6 +283,26 @@ def people_and_privacy(ws: Workspace) -> None:
     ws.lake.fetch(person_records(["first_name", "city"], ["email"]))
     ws.run()
     erase_person(ws, third, "a test", pseudonym=ID)
+
+
+CATALOGUE_HEADER = "sku,name,category,price,list_price,stock,available,sold_in,valid_from"
+
+
+def suggestions(ws: Workspace, folder: Path) -> None:
+    """Measure both slots, write them without a catalogue, and again when one was delivered that lacks most products."""
+    recommendation_report(ws)
+    recommend_all(ws, "buy_again", 3)
+    first = recommended(ws, "buy_again")[0]["product_id"]
+    add_source(folder, "catalogue")
+    ws.plan = load_plan(folder)
+    ws.save(msgspec.structs.replace(ws.plan.get(Source, "catalogue"), complete=True), "a test")
+    for day, names in ((1, [first, "tea-1"]), (2, [first])):
+        rows = [f"{n},{n},any,9,9,{day},yes,web,2026-06-0{day} 08:00:00" for n in names]
+        path = folder / f"catalogue{day}.csv"
+        path.write_text("\n".join([CATALOGUE_HEADER, *rows]) + "\n", encoding="utf-8")
+        ws.load("catalogue", str(path))
+    recommend_all(ws, "new_for_you", 3)
+    recommended(ws, "new_for_you")
 
 
 def live_events(ws: Workspace) -> None:

@@ -32,7 +32,8 @@ def check(plan: Plan) -> Iterator[Finding]:
     usable = {decision.primary, *decision.ranked}
     for source in plan.all(Source):
         delivered = {t.removeprefix("id.") for _, t in targets(source) if t.startswith("id.")}
-        if source.connector != "segment" and source.account != "row_number" and not delivered & usable:
+        of_people = source.connector != "segment" and source.grain != "product"
+        if of_people and source.account != "row_number" and not delivered & usable:
             yield Finding(
                 source, "columns", f"source {source.id} delivers none of the identifiers {', '.join(sorted(usable))}",
                 "map one of its columns to id.X; until then its rows belong to no known person", level="warning",

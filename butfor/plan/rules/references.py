@@ -18,7 +18,7 @@ from butfor.plan.kinds import (
     Term,
 )
 from butfor.plan.read import did_you_mean
-from butfor.plan.walk import leaves, named_events, targets
+from butfor.plan.walk import PRODUCT_FACTS, leaves, named_events, targets
 
 CODE = "REF"
 LEVEL = "error"
@@ -97,6 +97,8 @@ def _source(plan: Plan, source: Source) -> Iterator[Finding]:
             yield from _one_of(source, path, "attribute term", name, _terms(plan, "attribute"))
         elif head == "event" and name and event:
             yield from _one_of(source, path, f"property of {own}", name, list(event.properties))
+        elif head == "product" and source.grain == "product":
+            yield from _one_of(source, path, "fact about a product", name, list(PRODUCT_FACTS))
         elif head == "product" and event:
             yield from _one_of(source, path, f"product property of {own}", name, list(event.products))
         elif head not in ("event", "product") and target not in ("time", "ignore"):

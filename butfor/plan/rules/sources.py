@@ -17,6 +17,7 @@ NEEDED = {
     "order_line": ("time", "event.order_id", "product.quantity", "product.price"),
     "event": ("time",),
     "person": (),
+    "product": ("product.product_id",),
 }
 
 
@@ -48,7 +49,7 @@ def _mapping(source: Source) -> Iterator[Finding]:
         if times > 1:
             what = f"{times} columns of {source.id} map to {target}"
             yield Finding(source, "columns", what, "map one of them and ignore the others")
-    if source.grain != "person" and not source.event and "event" not in mapped:
+    if source.grain not in ("person", "product") and not source.event and "event" not in mapped:
         yield Finding(
             source, "", f"source {source.id} names no event", "set event: to a term, or map a column to event"
         )
