@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -28,11 +28,10 @@ from butfor.audiences.membership import (
     size_rows,
     standing_members,
 )
+from butfor.channels.consent import consents
 from butfor.facts import Clock, clock_at
-from butfor.store import SOME_TIME, Lake, Query, Table, named, sql
-
-if TYPE_CHECKING:
-    from butfor.app.workspace import Workspace
+from butfor.plan import Plan
+from butfor.store import SOME_TIME, Hub, Lake, Query, Table, named, sql
 
 FRESH = Table("membership_fresh", MEMBERSHIP.columns)
 
@@ -43,49 +42,48 @@ def touched_ids() -> exp.Expression:
     return sql("SELECT person_id FROM touched_people")
 
 
-def clock_of(ws: Workspace, as_of: datetime) -> Clock:
+def clock_of(plan: Plan, as_of: datetime) -> Clock:
     """Return the clock of a workspace as of a time."""
-    return clock_at(as_of, ws.plan.workspace.time_zone)
+    return clock_at(as_of, plan.workspace.time_zone)
 
 
-def kept_clock(ws: Workspace, as_of: datetime) -> Clock:
+def kept_clock(plan: Plan, as_of: datetime) -> Clock:
     """Return the clock for queries that are kept for a day: its instant is moved later, its calendar day is real."""
-    return Clock(SOME_TIME, clock_of(ws, as_of).today, ws.plan.workspace.time_zone)
+    return Clock(SOME_TIME, clock_of(plan, as_of).today, plan.workspace.time_zone)
 
 
-def day_of(ws: Workspace, as_of: datetime) -> tuple[Any, ...]:
+def day_of(plan: Plan, as_of: datetime) -> tuple[Any, ...]:
     """Return what a kept query holds for: a plan, and the calendar day there."""
-    return (id(ws.plan), clock_of(ws, as_of).today, as_of.replace(tzinfo=UTC).date())
+    return (id(plan), clock_of(plan, as_of).today, as_of.date())
 
 
-def compute_everybody(ws: Workspace, as_of: datetime) -> Compiled:
+def compute_everybody(plan: Plan, hub: Hub, lake: Lake, as_of: datetime) -> Compiled:
     """Recompute all audiences of all people; write who came and went, how large each is, and when to look again."""
-    ws.lake.ensure(MEMBERSHIP, PAST, RECHECK, SIZES)
-    clock = clock_of(ws, as_of)
-    compiled = audiences.compile_audiences(ws.plan, clock)
-    stage_hub_facts(ws, compiled.stages)
-    _drop_others(ws.lake, compiled.names, as_of)
+    lake.ensure(MEMBERSHIP, PAST, RECHECK, SIZES)
+    clock = clock_of(plan, as_of)
+    compiled = audiences.compile_audiences(plan, clock)
+    stage_hub_facts(hub, lake, compiled.stages)
+    _drop_others(lake, compiled.names, as_of)
     for i, stage in enumerate(compiled.stages):
-        ws.lake.scratch(flag_table(stage), flags(ws.plan, stage, clock))
+        lake.scratch(flag_table(stage), flags(plan, stage, clock))
         names, others = list(stage.conditions), _others(compiled, stage)
-        ws.lake.scratch(FRESH, fresh_members(names, as_of))
-        ws.lake.insert(PAST.name, ended(names, as_of))
-        ws.lake.rebuild(MEMBERSHIP, standing_members(others))
+        lake.scratch(FRESH, fresh_members(names, as_of))
+        lake.insert(PAST.name, ended(names, as_of))
+        lake.rebuild(MEMBERSHIP, standing_members(others))
         if i == 0:
-            ws.lake.rebuild(RECHECK, recheck_rows())
+            lake.rebuild(RECHECK, recheck_rows())
         else:
-            ws.lake.insert(RECHECK.name, recheck_rows())
-    _write_sizes(ws, compiled, as_of)
+            lake.insert(RECHECK.name, recheck_rows())
+    _write_sizes(lake, compiled, as_of)
     return compiled
 
 
 def compute_touched(
-    ws: Workspace, stages: Sequence[tuple[Stage, Query]], as_of: datetime, dialect: str
+    hub: Hub, lake: Lake, stages: Sequence[tuple[Stage, Query]], as_of: datetime, dialect: str
 ) -> None:
     """Recompute the audiences of the staged people ``touched_people``, whose traits are in ``touched_traits``."""
-    lake = ws.lake
     lake.ensure(MEMBERSHIP, PAST, RECHECK)
-    stage_hub_facts(ws, [s for s, _ in stages], touched=True)
+    stage_hub_facts(hub, lake, [s for s, _ in stages])
     every = [n for s, _ in stages for n in s.conditions]
     for i, (stage, query) in enumerate(stages):
         names = list(stage.conditions)
@@ -119,38 +117,36 @@ def audiences_without_members() -> exp.Expression:
     return sql("SELECT audience, person_id, since, as_of FROM membership WHERE false")
 
 
-def stage_hub_facts(ws: Workspace, stages: Iterable[Stage], *, touched: bool = False) -> None:
+def stage_hub_facts(hub: Hub, lake: Lake, stages: Iterable[Stage]) -> None:
     """Stage what the hub knows and some condition asks: consents by address, and contacts."""
     facts = [f for s in stages for f in s.facts.values()]
     if any(f.consent or f.reachable for f in facts):
-        ws.lake.stage(STAGED_CONSENT.name, _consents(ws), like=STAGED_CONSENT)
+        lake.stage(STAGED_CONSENT.name, _consents(hub), like=STAGED_CONSENT)
     if any(f.contacted for f in facts):
         rows = [
             {c: r[c] for c in STAGED_CONTACT.columns}
             for campaign in sorted({f.contacted for f in facts if f.contacted})
-            for r in ws.hub.rows("contact", campaign=campaign)
+            for r in hub.rows("contact", campaign=campaign)
         ]
         table = pa.Table.from_pylist(rows, STAGED_CONTACT.arrow_schema())
-        ws.lake.stage(STAGED_CONTACT.name, table, like=STAGED_CONTACT)
+        lake.stage(STAGED_CONTACT.name, table, like=STAGED_CONTACT)
 
 
-def _consents(ws: Workspace) -> pa.Table:
+def _consents(hub: Hub) -> pa.Table:
     """Return what holds at every address that somebody said anything of; an erased one is recognised by its mark only."""
-    from butfor.channels.consent import consents
-
     asked: dict[str, set[str]] = {}
-    for row in ws.hub.rows("consent"):
+    for row in hub.rows("consent"):
         asked.setdefault(row["channel"], set()).add(row["address"])
     rows = [
         {"channel": channel, "address": address, "verdict": found.verdict}
         for channel, addresses in sorted(asked.items())
-        for address, found in consents(ws.hub, channel, addresses).items()
+        for address, found in consents(hub, channel, addresses).items()
     ]
     return pa.Table.from_pylist(rows, STAGED_CONSENT.arrow_schema())
 
 
-def _write_sizes(ws: Workspace, compiled: Compiled, as_of: datetime) -> None:
-    found = {r["audience"]: r for r in ws.lake.fetch(audiences.sizes()).to_pylist()}
+def _write_sizes(lake: Lake, compiled: Compiled, as_of: datetime) -> None:
+    found = {r["audience"]: r for r in lake.fetch(audiences.sizes()).to_pylist()}
     rows = [
         {"audience": n, "as_of": as_of, "people": found.get(n, {}).get("people", 0), "spend": found.get(n, {}).get("spend", 0.0), "why": None}
         for n in compiled.names
@@ -160,19 +156,19 @@ def _write_sizes(ws: Workspace, compiled: Compiled, as_of: datetime) -> None:
         for n, error in sorted(compiled.broken.items())
     ]
     floats = Table("staged_sizes", SIZES.columns | {"spend": "number"})
-    ws.lake.stage("staged_sizes", pa.Table.from_pylist(rows, floats.arrow_schema()), like=SIZES)
-    ws.lake.insert(SIZES.name, size_rows())
+    lake.stage("staged_sizes", pa.Table.from_pylist(rows, floats.arrow_schema()), like=SIZES)
+    lake.insert(SIZES.name, size_rows())
 
 
-def current_sizes(ws: Workspace) -> list[AudienceSize]:
+def current_sizes(plan: Plan, lake: Lake, now: datetime) -> list[AudienceSize]:
     """Return the size of each audience, exactly counted; one that could not be computed says why and holds nobody."""
-    found = {r["audience"]: AudienceSize(**r) for r in ws.lake.fetch(audiences.sizes()).to_pylist()}
-    when = max((a.as_of for a in found.values()), default=ws.now)
-    clock = clock_of(ws, when)
-    broken = audiences.compile_audiences(ws.plan, clock).broken
+    found = {r["audience"]: AudienceSize(**r) for r in lake.fetch(audiences.sizes()).to_pylist()}
+    when = max((a.as_of for a in found.values()), default=now)
+    clock = clock_of(plan, when)
+    broken = audiences.compile_audiences(plan, clock).broken
     return [
         AudienceSize(n, 0, 0.0, when, str(broken[n]))
         if n in broken
         else found.get(n, AudienceSize(n, 0, 0.0, when))
-        for n in sorted(audiences.audience_names(ws.plan))
+        for n in sorted(audiences.audience_names(plan))
     ]

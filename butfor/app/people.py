@@ -69,7 +69,7 @@ def refresh(ws: Workspace, people: Iterable[str]) -> int:
             lake.scratch(name, query)
         lake.scratch(Table("touched_traits", table.columns), fresh.moved(as_of, dialect))
         n = lake.replace(table, "person_id", touched_ids(), copied)
-        compute_touched(ws, stages, as_of, dialect)
+        compute_touched(ws.hub, lake, stages, as_of, dialect)
     return n
 
 
@@ -85,8 +85,8 @@ Touched = tuple[list[tuple[Table, Query]], Query, Query, list[tuple[audiences.St
 
 def _touched_queries(ws: Workspace, as_of: datetime) -> Touched:
     """Return the queries of touched events, traits, their copy and the flags of audiences; they are built once for a plan and day."""
-    if ws.kept.get("day") != day_of(ws, as_of):
-        clock, columns = kept_clock(ws, as_of), list(profiles.trait_table(ws.plan).columns)
+    if ws.kept.get("day") != day_of(ws.plan, as_of):
+        clock, columns = kept_clock(ws.plan, as_of), list(profiles.trait_table(ws.plan).columns)
         fresh = profiles.touched(ws.trait_query(SOME_TIME, joined=True, clock=clock))
         compiled = audiences.compile_audiences(ws.plan, clock)
         stages = [
@@ -97,7 +97,7 @@ def _touched_queries(ws: Workspace, as_of: datetime) -> Touched:
         tables = {t.name: t for t in ingest.all_tables(ws.plan)}
         events = [(Table(profiles.TOUCHED + t, tables[t].columns), profiles.touched_events(t)) for t in read]
         ws.kept = {
-            "day": day_of(ws, as_of),
+            "day": day_of(ws.plan, as_of),
             "plan": ws.plan,
             "touched": (events, fresh, touched_rows(columns), stages),
         }

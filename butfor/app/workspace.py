@@ -126,7 +126,7 @@ class Workspace:
 
     def ensure_tables(self) -> None:
         """Make every table of the lake that loading may write to."""
-        self.lake.ensure(*ingest.all_tables(self.plan))
+        self.lake.ensure(*ingest.all_tables(self.plan), profiles.prediction_table())
 
     def as_of(self) -> datetime:
         """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""
@@ -159,13 +159,13 @@ class Workspace:
             if borders:
                 self.traits(moment)
             tell("audiences")
-            compute_everybody(self, moment)
+            compute_everybody(self.plan, self.hub, self.lake, moment)
         return Ran(as_of=moment, people=people, audiences=self.audiences(), borders_set=borders)
 
     def audiences(self) -> list[audiences.AudienceSize]:
         """Return the size of each audience as of the last run; an empty audience is listed with 0."""
         self._need_run()
-        return current_sizes(self)
+        return current_sizes(self.plan, self.lake, self.now)
 
     def members(self, audience: str, moment: datetime | None = None) -> pa.Table:
         """Return the people of an audience, or those who were in it at a past moment: one column ``person_id``, sorted."""
@@ -314,7 +314,8 @@ class Workspace:
 
     def trait_query(self, as_of: datetime, *, joined: bool, clock: Clock | None = None) -> Query:
         """Return the query of everybody's traits as of a time; ``joined`` where some people have several accounts."""
-        plan, clock = self.plan, clock or clock_of(self, as_of)
+        plan = self.plan
+        clock = clock or clock_of(plan, as_of)
         logic, rechecks = compiled_logic(plan, clock)
         names = {t.id: t.sources for t in plan.all(Term) if t.what == "attribute"}
         return profiles.traits(
@@ -326,7 +327,7 @@ class Workspace:
             grid_scores(plan),
             logic | grid_cells(plan),
             joined=joined,
-            parts=fact_queries(plan, profiles.computed_traits(plan), clock),
+            parts=[*fact_queries(plan, profiles.computed_traits(plan), clock), *profiles.predictions(plan)],
             rechecks=rechecks,
         )
 

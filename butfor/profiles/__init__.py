@@ -7,6 +7,7 @@ from butfor.profiles.traits import (
     attributes,
     computed_traits,
     newest_event,
+    predictions,
     tables_read,
     touched,
     touched_events,
@@ -18,7 +19,7 @@ from butfor.profiles.value.summary import predicted_columns, prediction_column, 
 
 __all__ = [
     "TOUCHED", "GapCurve", "attributes", "borders_from", "cell_column", "computed_traits", "gap_counts", "grid", "newest_event",
-    "predicted_columns", "prediction_column", "prediction_table", "score_columns", "stages", "suggest_threshold", "tables_read", "touched",
+    "predicted_columns", "prediction_column", "prediction_table", "predictions", "score_columns", "stages", "suggest_threshold", "tables_read", "touched",
     "touched_events",
     "trait_table", "traits", "value_counts", "wanted_traits",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from sqlglot import exp
 from butfor.facts import Facts, fact_type, least
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Rule, Term
+from butfor.profiles.value.summary import predicted_columns, prediction_column
 from butfor.store import Logical, Query, Table, column, literal, named, sql
 
 BASE: dict[str, Logical] = {
@@ -34,6 +35,20 @@ def computed_traits(plan: Plan) -> dict[str, Rule]:
     return {t.id: t.compute for t in plan.all(Term) if t.what == "trait" and t.compute is not None}
 
 
+def wanted_predictions(plan: Plan) -> list[str]:
+    """Return the predicted traits that the plan has a term for; ``butfor predict`` fills them."""
+    return [n for n in predicted_columns() if (term := plan.find(Term, n)) and term.what == "trait"]
+
+
+def predictions(plan: Plan) -> list[Facts]:
+    """Return the predicted traits of people as facts, where the plan asks for any."""
+    names = wanted_predictions(plan)
+    if not names:
+        return []
+    cells = [column(prediction_column(n)).as_(n, quoted=True) for n in names]
+    return [Facts(exp.select("person_id", *cells).from_("prediction"), names, [])]
+
+
 def wanted_traits(plan: Plan) -> list[str]:
     """Return the optional traits that the plan has a term for."""
     return [name for name in OPTIONAL if (term := plan.find(Term, name)) and term.what == "trait"]
@@ -48,6 +63,7 @@ def trait_table(plan: Plan) -> Table:
     for name, fact in computed_traits(plan).items():
         kind = fact_type(plan, fact)
         columns[name] = "text" if kind == "list" else cast(Logical, kind)
+    columns |= {name: predicted_columns()[name] for name in wanted_predictions(plan)}
     for audience in plan.all(Audience):
         if audience.rfm:
             columns |= {f"{audience.id}_{s}": "integer" for s in ("recency", "frequency", "monetary")}

@@ -57,7 +57,7 @@ def agree(
 
 def everybody(shop: Shop, now: datetime) -> None:
     shop.ws.traits(now)
-    compute_everybody(shop.ws, now)
+    compute_everybody(shop.plan, shop.ws.hub, shop.ws.lake, now)
 
 
 def play(seed: int, lake: str, folder: Path) -> None:
