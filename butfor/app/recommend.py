@@ -173,7 +173,7 @@ def recommendation_report(
     Catalogue and segments are those of the cut.
     """
     began = time.perf_counter()
-    ws._need_run()
+    ws.need_run()
     newest = ws.as_of()
     moment = cut or (newest - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     shelf = read_shelf(ws, moment, past=True)
@@ -194,7 +194,7 @@ def _need_slot(slot: str, n: int) -> None:
 
 
 def _fitted(ws: Workspace, slot: str, channel: str | None, as_of: datetime | None) -> _Model:
-    ws._need_run()
+    ws.need_run()
     moment = as_of or ws.as_of()
     # Where results refer to the newest event, what may be sold is still asked of the catalogue of today.
     shelf = read_shelf(ws, as_of or ws.now, past=as_of is not None)

@@ -164,12 +164,12 @@ class Workspace:
 
     def audiences(self) -> list[audiences.AudienceSize]:
         """Return the size of each audience as of the last run; an empty audience is listed with 0."""
-        self._need_run()
+        self.need_run()
         return current_sizes(self.plan, self.lake, self.now)
 
     def members(self, audience: str, moment: datetime | None = None) -> pa.Table:
         """Return the people of an audience, or those who were in it at a past moment: one column ``person_id``, sorted."""
-        self._need_run()
+        self.need_run()
         known = [*audience_names(self.plan), *audiences.audience_names(self.plan)]
         if audience not in known:
             raise BadInput(
@@ -191,7 +191,7 @@ class Workspace:
         send_at: datetime | None = None,
     ) -> CampaignRun:
         """Decide and deliver a campaign; repeating it sends nothing twice. With ``send_at`` it is delivered later."""
-        self._need_run()
+        self.need_run()
         definition = self.plan.get(Campaign, campaign)
         return launch(
             self.plan,
@@ -210,7 +210,7 @@ class Workspace:
 
     def readout(self, experiment: str, as_of: datetime | None = None) -> Readout:
         """Read an experiment and keep the readout under its content address."""
-        self._need_run()
+        self.need_run()
         definition = self.plan.get(Experiment, experiment)
         found = read_experiment(self.plan, self.hub, self.lake, definition, as_of=as_of or self.as_of())
         body = msgspec.json.encode(found.to_dict()).decode()
@@ -245,7 +245,7 @@ class Workspace:
 
     def suggest_inactive(self) -> profiles.GapCurve | None:
         """Return the curve of days between purchases and the "inactive" threshold it suggests (R-191)."""
-        self._need_run()
+        self.need_run()
         tables = tables_of(self.plan, "purchase")
         if not tables:
             return None
@@ -255,13 +255,13 @@ class Workspace:
 
     def rfm_cells(self, grid: str = "rfm") -> list[dict[str, Any]]:
         """Return people and spend per pair of scores of a grid, with the cell's name."""
-        self._need_run()
+        self.need_run()
         self.plan.get(Audience, grid)
         return list(self.lake.fetch(profiles.grid(grid)).to_pylist())
 
     def lifecycle(self, term: str = "lifecycle") -> list[dict[str, Any]]:
         """Return people and spend per value of a lifecycle term, in the order of its logic."""
-        self._need_run()
+        self.need_run()
         order = [case.value for case in self.plan.get(Term, term).logic]
         rows = {r["stage"]: r for r in self.lake.fetch(profiles.stages(term)).to_pylist()}
         none = {"people": 0, "spend": 0.0}
@@ -355,7 +355,22 @@ class Workspace:
             changed.append(audience.id)
         return changed
 
-    def _need_run(self) -> None:
+    def recompute(self) -> datetime:
+        """Recompute traits and audiences of everybody as of the time they stand for; return it."""
+        self.need_run()
+        moment = self.computed_as_of()
+        with self.lake.transaction():
+            self.traits(moment)
+            compute_everybody(self.plan, self.hub, self.lake, moment)
+        return moment
+
+    def computed_as_of(self) -> datetime:
+        """Return the time that the audiences stand for: of the last run, or of the last people recomputed since."""
+        newest = self.lake.fetch(audiences.newest())["newest"][0].as_py()
+        return newest or self.as_of()
+
+    def need_run(self) -> None:
+        """Raise BadInput where nothing was computed yet."""
         if "traits" not in self.lake.tables():
             raise BadInput(
                 f"workspace {self.folder.name}", value="nothing computed yet", rule="people and traits come from butfor run",

@@ -19,7 +19,8 @@ from butfor.store import column, literal
 # Traits of the base plan that grow by one each day (UTC).
 DAY_COUNTERS = ("recency_days", "tenure_days")
 CONDITIONS_AT_MOST = 2_000
-CHANNELS = ("email", "phone", "push", "device_id")
+# Identifiers that people are reached at.
+CHANNELS = ("email", "phone", "push_token", "device_id")
 
 
 class Compiler:

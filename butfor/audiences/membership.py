@@ -229,6 +229,14 @@ def due(now: datetime) -> exp.Expression:
     )
 
 
+@named("audiences.newest")
+def newest() -> exp.Expression:
+    """The time that the newest membership stands for."""
+    return sql(
+        "SELECT max(as_of) AS newest FROM (SELECT max(as_of) AS as_of FROM membership UNION ALL SELECT max(as_of) AS as_of FROM audience_size) AS m"
+    )
+
+
 @named("audiences.known_names")
 def names_with_members() -> exp.Expression:
     """The audiences that have members."""
@@ -281,6 +289,13 @@ def members(audience: str) -> exp.Expression:
         "SELECT person_id FROM membership WHERE audience = :audience ORDER BY person_id",
         audience=literal(audience),
     )
+
+
+def members_known(names: Sequence[str]) -> exp.Select:
+    """Return the selection of the people of some audiences, each once."""
+    query = sql("SELECT DISTINCT m.person_id FROM membership AS m")
+    assert isinstance(query, exp.Select)
+    return _of(query, names)
 
 
 @named("audiences.members_at")

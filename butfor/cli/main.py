@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+import butfor.cli.audiences as audiences
 import butfor.cli.bench as bench
 import butfor.cli.daily as daily
 import butfor.cli.live as live
@@ -44,6 +45,7 @@ def root(
 
 daily.register(app)
 nouns.register(app)
+audiences.register(app)
 people.register(app)
 predict.register(app)
 recommend.register(app)

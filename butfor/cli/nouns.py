@@ -1,4 +1,4 @@
-"""Commands about things: source, term, goal, audience, quarantine, change."""
+"""Commands about things: source, term, goal, quarantine, change."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from butfor.app import open_workspace
-from butfor.audiences import rule_sentence
-from butfor.charts.terminal import bars
+from butfor.cli.audiences import term_diff, term_set, term_undo
 from butfor.cli.show import JSON, emit, table
 from butfor.cli.sources import source_add, source_reconcile
-from butfor.model import BadInput
 from butfor.plan import Plan, load_plan, search_terms
-from butfor.plan.kinds import Audience, Definition, Goal, Source, Term, to_builtins
+from butfor.plan.kinds import Definition, Goal, Source, Term, to_builtins
 from butfor.plan.rules.goals import rewrite
 from butfor.plan.write import dump_yaml
 
@@ -30,9 +23,15 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     groups: dict[str, tuple[Callable[..., None], ...]] = {
         "source": (source_list, source_show, source_coverage, source_add, source_reconcile),
-        "term": (term_list, term_search, term_show),  # and status, in butfor.cli.live
+        "term": (
+            term_list,
+            term_search,
+            term_show,
+            term_diff,
+            term_set,
+            term_undo,
+        ),  # and status, in butfor.cli.live
         "goal": (goal_list,),
-        "audience": (audience_list, audience_show, audience_suggest, audience_export),
         "quarantine": (quarantine_list,),
         "change": (change_log,),
     }
@@ -118,88 +117,6 @@ def goal_list(ctx: typer.Context, as_json: bool = JSON) -> None:
     """List the goals as sentences. Example: `butfor -C shop goal list`."""
     rows = [{"goal": g.id, "status": g.status, "sentence": rewrite(g)} for g in _plan(ctx).all(Goal)]
     emit(rows, as_json, lambda c: c.print(table(rows, ["goal", "status", "sentence"])))
-
-
-def audience_list(ctx: typer.Context, as_json: bool = JSON) -> None:
-    """List audiences with exact counts as of the last run. Example: `butfor -C shop audience list`."""
-    with open_workspace(ctx.obj) as ws:
-        found = ws.audiences()
-        money = ws.plan.workspace.currency
-    rows = [
-        {"audience": a.audience, "people": a.people, f"spend {money}": a.spend, "as of": a.as_of}
-        for a in found
-    ]
-    columns = ["audience", "people", f"spend {money}", "as of"]
-    emit(found, as_json, lambda c: c.print(table(rows, columns, right=columns[1:3])))
-
-
-def audience_show(ctx: typer.Context, name: str, as_json: bool = JSON) -> None:
-    """Show an audience's rule in words, its people and spend. Example: `butfor -C shop audience show win_back`."""
-    with open_workspace(ctx.obj) as ws:
-        definition = ws.plan.get(Audience, name.partition(".")[0])
-        sizes = [a for a in ws.audiences() if a.audience == name or a.audience.startswith(f"{name}.")]
-        rule = rule_sentence(ws.plan, definition.rule) if definition.rule else ""
-    data = {"definition": to_builtins(definition), "rule": rule, "sizes": msgspec.to_builtins(sizes)}
-
-    def render(console: Console) -> None:
-        console.print(
-            f"[bold]{escape(definition.label)}[/]  {escape(rule)}\n[dim]why[/] {escape(definition.why)}"
-        )
-        console.print(bars([(a.audience, a.people) for a in sizes]), markup=False)
-
-    emit(data, as_json, render)
-
-
-def audience_suggest(ctx: typer.Context, as_json: bool = JSON) -> None:
-    """Suggest when to call a customer inactive, from the days between purchases. Example: `butfor -C shop audience suggest`."""
-    with open_workspace(ctx.obj) as ws:
-        curve = ws.suggest_inactive()
-    if curve is None:
-        raise BadInput(
-            "threshold",
-            value="no second purchase",
-            rule="it comes from days between purchases",
-            next_step="load more history",
-        )
-    marks = [
-        (f"{d} days", round(100 * s))
-        for d, s in zip(curve.days, curve.share, strict=True)
-        if d in (7, 14, 30, 60, 90, 180, 365, curve.p90, curve.p95)
-    ]
-
-    def render(console: Console) -> None:
-        console.print(
-            f"{curve.sentence()} [dim]({curve.gaps:,} gaps of {curve.people:,} people at most per gap length)[/]"
-        )
-        console.print(bars(marks), markup=False)
-
-    emit(curve, as_json, render)
-
-
-def audience_export(
-    ctx: typer.Context,
-    name: str,
-    out: str = typer.Option(..., metavar="FILE", help="a .csv or .parquet file"),
-    as_json: bool = JSON,
-) -> None:
-    """Write the people of an audience to CSV or Parquet. Example: `butfor -C shop audience export rfm.champions --out champions.csv`."""
-    path = Path(out)
-    if path.suffix not in (".csv", ".parquet"):
-        raise BadInput(
-            "--out", value=out, rule="an export is .csv or .parquet", next_step=f"--out {path.stem}.csv"
-        )
-    with open_workspace(ctx.obj) as ws:
-        rows = ws.members(name)
-    _write(rows, path)
-    data = {"audience": name, "people": rows.num_rows, "file": out}
-    emit(data, as_json, lambda c: c.print(f"{rows.num_rows:,} people of {name} in {out}"))
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    if path.suffix == ".parquet":
-        pyarrow.parquet.write_table(rows, path)
-    else:
-        pyarrow.csv.write_csv(rows, path)
 
 
 def quarantine_list(ctx: typer.Context, limit: int = typer.Option(50, min=1), as_json: bool = JSON) -> None:

@@ -102,7 +102,7 @@ def load_plan(folder: Path) -> Plan:
     for kind, path in _definition_files(folder):
         shown = path.relative_to(folder).as_posix()
         try:
-            definition, lines = _read_definition(kind, path)
+            definition, lines = read_definition(kind, path)
         except ButforError as error:
             problems.append(_as_problem(shown, error))
             continue
@@ -247,7 +247,8 @@ def _read_workspace(folder: Path) -> tuple[Workspace, Lines]:
     return typed(data, Workspace, FILE, lines), lines
 
 
-def _read_definition(kind: str, path: Path) -> tuple[Definition, Lines]:
+def read_definition(kind: str, path: Path) -> tuple[Definition, Lines]:
+    """Return the definition in a file and the line of each path in it; raise BadDefinition when it cannot be read."""
     data, lines = read_yaml(path)
     data.setdefault("kind", kind)
     if data["kind"] != kind:
