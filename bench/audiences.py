@@ -17,7 +17,7 @@ from butfor.app.members import compute_everybody
 from butfor.app.people import refresh
 from butfor.audiences import parse_rule
 from butfor.ingest import all_tables
-from butfor.plan.kinds import Audience, Borders, Term
+from butfor.plan.kinds import Audience, Borders, Source, Term
 
 NOW = datetime(2026, 7, 1)
 RULES = [
@@ -98,6 +98,7 @@ def _measured(ws: Workspace, people: int, events: int) -> Measured:
         changed, rule=parse_rule(ws.plan, "orders >= 3 in last 45 days where total > 10")
     )
     diff = max(_seconds(lambda: consequences(ws, changed)) for _ in range(2))
+    assert not [a for a in ws.audiences() if a.why], "every rule must be computed"
     sizes = {a.audience: a.people for a in ws.audiences() if a.audience.startswith("a_")}
     return Measured(people, events, floor, full, touched, diff, sizes)
 
@@ -117,6 +118,7 @@ def _fill(ws: Workspace, people: int, events: int) -> None:
     for audience in ws.plan.all(Audience):
         if audience.id != "rfm":
             ws.save(msgspec.structs.replace(audience, status="retired"), "bench")
+    ws.save(Source(id="till", label="Tills", connector="csv", grain="order_line", status="draft"), "bench")
     for i, text in enumerate(RULES):
         ws.save(
             Audience(id=f"a_{i}", label=text[:60], why="a benchmark", rule=parse_rule(ws.plan, text)), "bench"

@@ -22,18 +22,17 @@ from butfor.audiences.membership import (
     ended,
     flag_table,
     flags,
-    fresh_members,
+    members_after,
+    members_of,
     names_with_members,
     recheck_rows,
+    retired,
     size_rows,
-    standing_members,
 )
 from butfor.channels.consent import consents
 from butfor.facts import Clock, clock_at
 from butfor.plan import Plan
 from butfor.store import SOME_TIME, Hub, Lake, Query, Table, named, sql
-
-FRESH = Table("membership_fresh", MEMBERSHIP.columns)
 
 
 @named("app.touched_people")
@@ -67,9 +66,8 @@ def compute_everybody(plan: Plan, hub: Hub, lake: Lake, as_of: datetime) -> Comp
     for i, stage in enumerate(compiled.stages):
         lake.scratch(flag_table(stage), flags(plan, stage, clock))
         names, others = list(stage.conditions), _others(compiled, stage)
-        lake.scratch(FRESH, fresh_members(names, as_of))
         lake.insert(PAST.name, ended(names, as_of))
-        lake.rebuild(MEMBERSHIP, standing_members(others))
+        lake.rebuild(MEMBERSHIP, members_after(names, others, as_of))
         if i == 0:
             lake.rebuild(RECHECK, recheck_rows())
         else:
@@ -88,10 +86,10 @@ def compute_touched(
     for i, (stage, query) in enumerate(stages):
         names = list(stage.conditions)
         lake.scratch(flag_table(stage), query.moved(as_of, dialect))
-        lake.scratch(FRESH, fresh_members(names, as_of))
         lake.insert(PAST.name, ended(names, as_of, "touched_people"))
         others = [n for n in every if n not in names]
-        lake.replace(MEMBERSHIP, "person_id", touched_ids(), standing_members(others, "touched_people"))
+        after = members_after(names, others, as_of, "touched_people")
+        lake.replace(MEMBERSHIP, "person_id", touched_ids(), after)
         if i == 0:
             lake.replace(RECHECK, "person_id", touched_ids(), recheck_rows())
         else:
@@ -106,15 +104,8 @@ def _drop_others(lake: Lake, names: Sequence[str], as_of: datetime) -> None:
     """End the spells of audiences that are no more, or cannot be computed."""
     gone = sorted(set(lake.fetch(names_with_members())["audience"].to_pylist()) - set(names))
     if gone or not names:
-        lake.scratch(FRESH, audiences_without_members())
-        lake.insert(PAST.name, ended(gone, as_of))
-        lake.rebuild(MEMBERSHIP, standing_members(list(names)))
-
-
-@named("app.no_members")
-def audiences_without_members() -> exp.Expression:
-    """No member of anything."""
-    return sql("SELECT audience, person_id, since, as_of FROM membership WHERE false")
+        lake.insert(PAST.name, retired(gone, as_of))
+        lake.rebuild(MEMBERSHIP, members_of(names))
 
 
 def stage_hub_facts(hub: Hub, lake: Lake, stages: Iterable[Stage]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 from sqlglot import exp
@@ -152,12 +153,14 @@ def _own(held: exp.Expression) -> exp.Expression:
     return held.copy().transform(named_person)
 
 
-@named("audiences.fresh")
-def fresh_members(names: Sequence[str], as_of: datetime) -> exp.Expression:
-    """The members that flags say there are; who was a member before stays one since then."""
+@named("audiences.after")
+def members_after(
+    names: Sequence[str], others: Sequence[str], as_of: datetime, among: str | None = None
+) -> exp.Expression:
+    """The members after a stage (of the people ``among``): as its flags say, each since when; and those of ``others`` as they stand."""
     parts = [_one(i, name) for i, name in enumerate(names)]
-    fresh: exp.Expression = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
-    return sql(
+    fresh: exp.Expression = exp.union(*parts, distinct=False, copy=False) if len(parts) > 1 else parts[0]
+    found = sql(
         """
         SELECT f.audience, f.person_id, coalesce(m.since, :as_of) AS since, :as_of AS as_of
         FROM _fresh AS f LEFT JOIN membership AS m ON m.audience = f.audience AND m.person_id = f.person_id
@@ -165,6 +168,9 @@ def fresh_members(names: Sequence[str], as_of: datetime) -> exp.Expression:
         {"_fresh": fresh},
         as_of=as_of,
     )
+    if not others:
+        return found
+    return exp.union(cast(exp.Select, found), standing_members(others, among), distinct=False, copy=False)
 
 
 def _one(at: int, name: str) -> exp.Select:
@@ -175,20 +181,36 @@ def _one(at: int, name: str) -> exp.Select:
 
 @named("audiences.ended")
 def ended(names: Sequence[str], as_of: datetime, among: str | None = None) -> exp.Expression:
-    """The spells that end: members of some audiences (and of the people ``among``) who are none any more.
+    """The spells that end: members of a stage's audiences (of the people ``among``) who its flags say are none any more.
 
     A spell that began and ended at one instant never was.
     """
+    held = exp.Case()
+    for i, name in enumerate(names):
+        held = held.when(
+            exp.EQ(this=column("audience", "m"), expression=literal(name)), column(f"a_{i}", "f")
+        )
     found = sql(
         """
         SELECT m.audience, m.person_id, m.since AS entered_at, :as_of AS left_at
-        FROM membership AS m LEFT JOIN membership_fresh AS f ON f.audience = m.audience AND f.person_id = m.person_id
-        WHERE f.person_id IS NULL AND m.since < :as_of
+        FROM membership AS m LEFT JOIN audience_flags AS f ON f.person_id = m.person_id WHERE m.since < :as_of
         """,
         as_of=as_of,
     )
     assert isinstance(found, exp.Select)
-    return _among(_of(found, names), among)
+    out = exp.not_(exp.Coalesce(this=held, expressions=[exp.false()]))
+    return _among(_of(found, names).where(out), among)
+
+
+@named("audiences.retired")
+def retired(names: Sequence[str], as_of: datetime) -> exp.Expression:
+    """The spells that end because their audiences are no more, or cannot be computed."""
+    found = sql(
+        "SELECT m.audience, m.person_id, m.since AS entered_at, :as_of AS left_at FROM membership AS m WHERE m.since < :as_of",
+        as_of=as_of,
+    )
+    assert isinstance(found, exp.Select)
+    return _of(found, names)
 
 
 def _of(query: exp.Select, names: Sequence[str]) -> exp.Select:
@@ -204,15 +226,17 @@ def _among(query: exp.Select, among: str | None) -> exp.Select:
     )
 
 
-@named("audiences.standing")
-def standing_members(names: Sequence[str], among: str | None = None) -> exp.Expression:
-    """The members after a stage: the fresh ones of its audiences, and those of the other audiences as they stand."""
-    fresh = sql("SELECT audience, person_id, since, as_of FROM membership_fresh")
-    if not names:
-        return fresh
+def standing_members(names: Sequence[str], among: str | None = None) -> exp.Select:
+    """Return the members of some audiences as they stand (of the people ``among``)."""
     other = sql("SELECT m.audience, m.person_id, m.since, m.as_of FROM membership AS m")
     assert isinstance(other, exp.Select)
-    return exp.union(fresh, _among(_of(other, names), among), distinct=False)
+    return _among(_of(other, names), among)
+
+
+@named("audiences.standing")
+def members_of(names: Sequence[str]) -> exp.Expression:
+    """The members of some audiences, as they stand."""
+    return standing_members(names)
 
 
 @named("audiences.rechecks")
