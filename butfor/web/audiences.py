@@ -15,16 +15,16 @@ from butfor.audiences import parse_rule, rule_sentence, rule_text
 from butfor.model import BadInput
 from butfor.plan.kinds import Audience, Rfm, Rule, Term
 from butfor.plan.kinds import to_builtins as plain
-from butfor.web.routes import Asked, Filled, Routes, Who, Why, responses
+from butfor.web.routes import Asked, Filled, Routes, Text, Who, Why, responses
 
 
 class Wanted(Asked, kw_only=True):
     """A changed audience: its rule in one line or as a tree, or its grid; what is left out stays as it is."""
 
-    text: str | None = None
+    text: Text | None = None
     rule: dict[str, Any] | None = None
     rfm: dict[str, Any] | None = None
-    label: str | None = None
+    label: Text | None = None
 
 
 class Set(Wanted, kw_only=True):
@@ -51,7 +51,7 @@ class SetTerm(WantedTerm, kw_only=True):
 class Line(Asked, kw_only=True):
     """A rule in one line."""
 
-    text: str
+    text: Text
 
 
 class Audiences(Routes):

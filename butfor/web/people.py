@@ -13,14 +13,14 @@ from butfor.app.customer import customer
 from butfor.app.people import Decided, account_of, credit, decide_review, judge_pair, undo, withdraw
 from butfor.catalog import Balance, Posted, balance, redeem
 from butfor.channels.consent import Statement, consents, say
-from butfor.web.routes import Address, Asked, Channel, Filled, From, Routes, Who, Why, responses, small
+from butfor.web.routes import Address, Asked, Channel, Filled, From, Routes, Text, Who, Why, responses, small
 
 
 class Judge(Asked, kw_only=True):
     """Two accounts, by id or as source:key, and whether they are the ``same`` or ``different`` people."""
 
-    left: str
-    right: str
+    left: Text
+    right: Text
     verdict: Literal["same", "different"]
     why: Filled
     who: Who
@@ -36,15 +36,15 @@ class Move(Asked, kw_only=True):
     """Points, and the receipt or entry that gives or takes them; the same reference counts once."""
 
     points: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-    reference: str
+    reference: Text
     who: Who
 
 
 class Redeem(Move, kw_only=True):
     """The identifier that the customer showed, such as term ``loyalty_card`` and its value."""
 
-    term: str
-    value: str
+    term: Text
+    value: Text
 
 
 class Said(Asked, kw_only=True):

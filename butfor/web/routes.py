@@ -20,12 +20,14 @@ from butfor.model import ButforError, Refused, StoreError
 from butfor.web.door import write_key_of
 from butfor.web.keys import KeyRing
 
-# A text that says something, and one that a column of 40, 80, 120 or 320 letters holds too.
-Filled = Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
-Who = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"\S")]
-Channel = Annotated[str, msgspec.Meta(max_length=40)]
-From = Annotated[str, msgspec.Meta(max_length=80)]
-Address = Annotated[str, msgspec.Meta(min_length=1, max_length=320, pattern=r"\S")]
+# Texts that every store can hold; ones that say something; and ones that a column of 40, 80, 120 or 320 letters holds too.
+_ANY, _SOME = r"^[^\x00]*$", r"^[^\x00]*[^\s\x00][^\x00]*$"
+Text = Annotated[str, msgspec.Meta(pattern=_ANY)]
+Filled = Annotated[str, msgspec.Meta(min_length=1, pattern=_SOME)]
+Who = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=_SOME)]
+Channel = Annotated[str, msgspec.Meta(max_length=40, pattern=_ANY)]
+From = Annotated[str, msgspec.Meta(max_length=80, pattern=_ANY)]
+Address = Annotated[str, msgspec.Meta(min_length=1, max_length=320, pattern=_SOME)]
 
 
 class Asked(msgspec.Struct, kw_only=True):
