@@ -269,7 +269,10 @@ def _when(ws: Workspace, plan: Plan, uses: Sequence[Use], moment: datetime) -> t
 
 
 def _warnings(found: Consequences, old: Definition | None) -> list[str]:
-    out = []
+    out: list[str] = []
+    if isinstance(old, Audience) and old.rfm is not None:
+        # The cells of a grid hold everybody, whatever its borders.
+        return out
     if found.kind == "audience" and found.after == 0:
         out.append("nobody would be in it" + (f"; {found.before:,} people are now" if found.before else ""))
     share = found.after / found.people if found.people else 0.0

@@ -27,6 +27,7 @@ from butfor.audiences.membership import (
     names_with_members,
     recheck_rows,
     retired,
+    runs,
     size_rows,
 )
 from butfor.channels.consent import consents
@@ -138,13 +139,17 @@ def _consents(hub: Hub) -> pa.Table:
 
 def _write_sizes(lake: Lake, compiled: Compiled, as_of: datetime) -> None:
     found = {r["audience"]: r for r in lake.fetch(audiences.sizes()).to_pylist()}
+    run = int(lake.fetch(runs())["n"][0].as_py()) + 1
+    none = {"people": 0, "spend": 0.0}
     rows = [
-        {"audience": n, "as_of": as_of, "people": found.get(n, {}).get("people", 0), "spend": found.get(n, {}).get("spend", 0.0), "why": None}
-        for n in compiled.names
-    ]  # fmt: skip
-    rows += [
-        {"audience": n, "as_of": as_of, "people": 0, "spend": 0.0, "why": str(error)}
-        for n, error in sorted(compiled.broken.items())
+        {
+            "audience": n,
+            "run": run,
+            "as_of": as_of,
+            "why": str(compiled.broken[n]) if n in compiled.broken else None,
+        }
+        | {k: found.get(n, none)[k] for k in none}
+        for n in [*compiled.names, *sorted(compiled.broken)]
     ]
     floats = Table("staged_sizes", SIZES.columns | {"spend": "number"})
     lake.stage("staged_sizes", pa.Table.from_pylist(rows, floats.arrow_schema()), like=SIZES)

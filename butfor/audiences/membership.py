@@ -28,10 +28,17 @@ PAST = Table(
 )
 # When the membership of a person may next change though nothing happens; one row per person with such a time.
 RECHECK = Table("membership_recheck", {"person_id": "uuid", "recheck_at": "timestamp"})
-# What each full run found of each audience; one that could not be computed says why and has no people.
+# What each full run, numbered, found of each audience; one that could not be computed says why and has no people.
 SIZES = Table(
     "audience_size",
-    {"audience": "text", "as_of": "timestamp", "people": "integer", "spend": "money", "why": "text"},
+    {
+        "audience": "text",
+        "run": "integer",
+        "as_of": "timestamp",
+        "people": "integer",
+        "spend": "money",
+        "why": "text",
+    },
 )
 
 
@@ -283,28 +290,22 @@ def sizes() -> exp.Expression:
 @named("audiences.size_rows")
 def size_rows() -> exp.Expression:
     """What a run found, staged."""
-    return sql("SELECT audience, as_of, people, spend, why FROM staged_sizes")
+    return sql("SELECT audience, run, as_of, people, spend, why FROM staged_sizes")
 
 
 @named("audiences.size_history")
 def size_history(audience: str) -> exp.Expression:
     """The size of an audience over time, oldest first."""
     return sql(
-        "SELECT as_of, people, spend, why FROM audience_size WHERE audience = :audience ORDER BY as_of, people",
+        "SELECT run, as_of, people, CAST(spend AS DOUBLE) AS spend, why FROM audience_size WHERE audience = :audience ORDER BY run",
         audience=literal(audience),
     )
 
 
-@named("audiences.latest_sizes")
-def latest_sizes() -> exp.Expression:
-    """What the last full run said of each audience."""
-    return sql(
-        """
-        SELECT audience, as_of, people, CAST(spend AS DOUBLE) AS spend, why FROM (
-          SELECT *, row_number() OVER (PARTITION BY audience ORDER BY as_of DESC) AS place FROM audience_size) AS s
-        WHERE place = 1 ORDER BY audience
-        """
-    )
+@named("audiences.runs")
+def runs() -> exp.Expression:
+    """How many full runs there were."""
+    return sql("SELECT coalesce(max(run), 0) AS n FROM audience_size")
 
 
 @named("audiences.members")
