@@ -51,7 +51,7 @@ def agree(
     for name, rule in rules.items():
         wanted = sorted(p.id for p in people if holds(rule, p, world))
         found = [str(p) for p in shop.ws.members(name)["person_id"].to_pylist()]
-        assert found == wanted, (said, now, shop.made.zone, rule_text(rule), rule)
+        assert found == wanted, f"{said}, {now}, {shop.made.zone}: {rule_text(rule)}"
         CASES[shop.ws.lake.engine] += len(people)
 
 
