@@ -69,7 +69,8 @@ def need_audience(ws: Workspace, name: str) -> list[str]:
     """
     ws.need_run()
     known = audiences.audience_names(ws.plan)
-    names = [n for n in known if n == name or n.startswith(f"{name}.") and not n.endswith(".no_purchase")]
+    cells = [n for n in known if n.startswith(f"{name}.") and not n.endswith(".no_purchase")]
+    names = [name] if name in known else cells
     if not names:
         grids = [a.id for a in ws.plan.all(Audience) if a.rfm]
         raise BadInput(
