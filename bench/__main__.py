@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import coverage, invariants, latency, live, load, online_identity, rfm, scorecard, skew
+from bench import audiences, coverage, invariants, latency, live, load, online_identity, rfm, scorecard, skew
 
 RUNS = {
     "load": load.run,
@@ -16,6 +16,7 @@ RUNS = {
     "online": online_identity.run,
     "latency": latency.run,
     "rfm": rfm.run,
+    "audiences": audiences.run,
     "scorecard": scorecard.run,
     "skew": skew.main,
     "coverage": coverage.run,

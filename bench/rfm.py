@@ -71,13 +71,17 @@ def _fill(ws: Workspace, people: int, events: int) -> None:
     borders = Borders(recency=[10, 25, 50, 100], frequency=[20, 23, 26, 30], monetary=[900, 1100, 1300, 1500])
     ws.save(msgspec.structs.replace(rfm, rfm=msgspec.structs.replace(rfm.rfm, borders=borders)), "bench")
     connection = ws.lake._con  # type: ignore[attr-defined]
-    account = "CAST(lpad(hex({n} * 7919), 32, '0') AS UUID)"
     connection.execute(
         f"INSERT INTO ev_order_completed BY NAME SELECT CAST(lpad(hex(i), 32, 'f') AS UUID) AS event_id, 0 AS part, "
-        f"{account.format(n=f'(hash(i) % {people})')} AS account_id, 'till' AS source, "
+        f"{account(f'(hash(i) % {people})')} AS account_id, 'till' AS source, "
         "TIMESTAMP '2025-01-01' + to_seconds(CAST(hash(i + 7) % 47000000 AS BIGINT)) AS occurred_at, 1 AS load_id, "
         f"CAST(5 + hash(i + 3) % 9000 / 100.0 AS DECIMAL(18,4)) AS total FROM range({events}) AS r(i)"
     )
     connection.execute(
-        f"CREATE OR REPLACE TABLE people_map AS SELECT {account.format(n='i')} AS account_id, {account.format(n='i')} AS person_id FROM range({people}) AS r(i)"
+        f"CREATE OR REPLACE TABLE people_map AS SELECT {account('i')} AS account_id, {account('i')} AS person_id FROM range({people}) AS r(i)"
     )
+
+
+def account(n: str) -> str:
+    """Return SQL of the id of an account by a number."""
+    return f"CAST(lpad(hex({n} * 7919), 32, '0') AS UUID)"

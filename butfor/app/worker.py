@@ -14,6 +14,7 @@ import msgspec
 from butfor.ingest import Drain, Drained
 
 PAUSE = 0.1
+TEND_EVERY = 5.0
 MUCH = 5_000
 LONGEST_WAIT = 30.0
 
@@ -34,6 +35,7 @@ class Worker:
 
     ``after_drain`` is called in it with each batch once that is in the lake; after a kill, or an error of its own, with
     the same batch again. So it has to be repeatable, and an error that stays holds up the drain, as ``/health`` says.
+    ``tend`` is called every few seconds: what is true may change because time has passed.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Worker:
         drain: Drain,
         after_drain: Callable[[Drained], None] | None = None,
         lake: threading.RLock | None = None,
+        tend: Callable[[], object] | None = None,
     ) -> None:
+        self._tend, self._tended = tend, 0.0
         self._drain, self._after, self._lake = drain, after_drain, lake or threading.RLock()
         self._stop = threading.Event()
         self.state = WorkerState()
@@ -64,6 +68,7 @@ class Worker:
             try:
                 with self._lake:
                     done = self._drain.step(after=self._after)
+                    self._look()
                 self.state.trouble = None
                 # Where much waits there is no time to wait for more.
                 wait = 0.0 if done and done.events + done.quarantined >= MUCH else PAUSE
@@ -74,6 +79,12 @@ class Worker:
                 self.state.trouble = f"{type(error).__name__}: {error}"
                 self.state.failures += 1
                 wait = min(LONGEST_WAIT, max(0.5, wait * 2))
+
+    def _look(self) -> None:
+        """Let what changes by itself be looked at, every few seconds."""
+        if self._tend and time.monotonic() - self._tended >= TEND_EVERY:
+            self._tend()
+            self._tended = time.monotonic()
 
     def _count(self, done: Drained, seconds: float) -> None:
         s = self.state

@@ -128,7 +128,7 @@ def flags(plan: Plan, stage: Stage, clock: Clock, traits: str = "traits") -> exp
     cells = [_own(held).as_(f"a_{i}") for i, held in enumerate(stage.conditions.values())]
     moments = [column("recheck_at", "t"), *[_own(m) for m in stage.rechecks]]
     moments += [column(c, f"g{i}") for i, p in enumerate(parts) for c in p.rechecks]
-    return base.select(*cells, least(moments).as_("recheck_at"))
+    return base.select(*cells, least(moments).as_("recheck_at"), copy=False)
 
 
 def _about_events(facts: Mapping[str, Rule]) -> dict[str, Rule]:
@@ -138,7 +138,8 @@ def _about_events(facts: Mapping[str, Rule]) -> dict[str, Rule]:
 def joined_facts(base: exp.Select, parts: Sequence[Facts]) -> exp.Select:
     """Join queries of facts to a selection of people ``t``, as g0, g1 and so on."""
     for i, part in enumerate(parts):
-        base = base.join(part.query.subquery(f"g{i}"), on=f"g{i}.person_id = t.person_id", join_type="left")
+        joined = part.query.subquery(f"g{i}", copy=False)
+        base = base.join(joined, on=f"g{i}.person_id = t.person_id", join_type="left", copy=False)
     return base
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from butfor.app import open_workspace
 from butfor.app.keys import add_key, keys, revoke_key
 from butfor.app.observed import Observed, observed
-from butfor.app.people import follow, open_live
+from butfor.app.people import follow, look_again, open_live
 from butfor.cli.show import JSON, emit, progress, table, to_json
 from butfor.plan.kinds import Term
 from butfor.web import Served
@@ -48,6 +48,7 @@ def serve(
             port,
             ready=lambda made: _show_ready(made, as_json),
             after_drain=lambda done: follow(ws, done),
+            tend=lambda: look_again(ws),
         )
 
 

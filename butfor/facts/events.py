@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
@@ -38,15 +39,18 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class _Group(msgspec.Struct, frozen=True):
-    """Facts that one pass answers: of one event, with its lines or without, less another event, all recent or not."""
+    """Facts that one pass answers: of one event, with its lines or without, less another event, of spans of about one length."""
 
     event: str
     less: str | None
     lines: bool
-    recent: bool
+    reach: int
+    steps: bool = False
 
 
 _ALONE = ("most_frequent",)
+# Spans of up to so many days are answered together: a pass reads no more of the past than its longest span.
+_REACHES = (35, 100, 200, 400, 10**9)
 
 
 def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock) -> list[Facts]:
@@ -59,31 +63,85 @@ def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock) -> list[Fa
         elif fact.take in _ALONE:
             alone.append(_most_frequent(plan, name, fact, clock))
         else:
-            key = _Group(fact.event or "", fact.less, speaks_of_lines(fact), fact.last is not None)
+            steps = _in_steps(_taken(plan, fact, clock, None))
+            key = _Group(fact.event or "", fact.less, speaks_of_lines(fact), _reach(fact), steps)
             groups.setdefault(key, {})[name] = fact
     return [_together(plan, key, inside, clock) for key, inside in groups.items()] + alone
 
 
+def _reach(fact: Rule) -> int:
+    if fact.last is None:
+        return 0
+    return next(r for r in _REACHES if length(fact.last).days <= r)
+
+
 def _together(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock) -> Facts:
-    columns, rechecks = list[exp.Expression](), dict[str, exp.Expression]()
-    for name, fact in facts.items():
-        columns.append(aliased(_taken(plan, fact, clock), name))
-        if fact.last:
-            rechecks |= _when_it_ages(plan, name, fact, clock)
-    rows = _rows(plan, key, facts, clock)
-    query = exp.select(column("person_id", "p")).from_(rows)
-    query = query.select(*columns, *[e.as_(f"{key.event}_{n}"[:60]) for n, e in rechecks.items()])
-    query = query.join("people_map AS p", on="p.account_id = e.account_id").group_by(column("person_id", "p"))
+    spans = [length(f.last) for f in facts.values() if f.last]
+    widest = max(spans, default=None)
+    taken = {name: _taken(plan, fact, clock, widest) for name, fact in facts.items()}
+    again = {f"r_{key.event}_{key.reach}_{n}": e for n, e in _when_they_age(facts, clock, widest).items()}
+    rows = _rows(plan, key, facts, clock, widest)
     zeros = frozenset(n for n, f in facts.items() if (f.take or "count") in ("count", "sum", "distinct"))
-    return Facts(query, list(facts), [f"{key.event}_{n}"[:60] for n in rechecks], zeros)
+    query = _summed(taken | again, rows) if key.steps else _at_once(taken | again, rows)
+    return Facts(query, list(facts), list(again), zeros)
 
 
-def _rows(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock) -> exp.Expression:
-    """Return the rows of a pass: events as they are, with their lines, or with those of another event taken off."""
+def _at_once(columns: Mapping[str, exp.Expression], rows: exp.Expression) -> exp.Select:
+    query = exp.select(column("person_id", "p")).from_(rows, copy=False)
+    query = query.select(*[aliased(e, n) for n, e in columns.items()], copy=False)
+    return query.join("people_map AS p", on="p.account_id = e.account_id", copy=False).group_by(
+        column("person_id", "p")
+    )
+
+
+_MERGES: dict[type[Any], type[Any]] = {
+    exp.Count: exp.Sum,
+    exp.Sum: exp.Sum,
+    exp.Min: exp.Min,
+    exp.Max: exp.Max,
+}
+
+
+def _in_steps(made: exp.Expression) -> bool:
+    """Say whether a fact can be taken of each account first, and of the person from those."""
+    found = list(made.find_all(exp.AggFunc))
+    return all(type(f) in _MERGES and not isinstance(f.this, exp.Distinct) for f in found)
+
+
+def _summed(columns: Mapping[str, exp.Expression], rows: exp.Expression) -> exp.Select:
+    """Take facts of each account and then of each person: events need no join, and accounts are few."""
+    inner: dict[str, str] = {}
+    parts: list[exp.Expression] = []
+
+    def merged(node: exp.Expression) -> exp.Expression:
+        merge = _MERGES.get(type(node))
+        if merge is None:
+            return node
+        text = node.sql()
+        if text not in inner:
+            inner[text] = f"p_{len(inner)}"
+            parts.append(aliased(node.copy(), inner[text]))
+        whole = cast(exp.Expression, merge(this=column(inner[text], "i")))
+        return exp.cast(whole, "BIGINT") if isinstance(node, exp.Count) else whole
+
+    outer = [aliased(e.transform(merged), n) for n, e in columns.items()]
+    accounts = (
+        exp.select(column("account_id", "e"), *parts)
+        .from_(rows, copy=False)
+        .group_by(column("account_id", "e"))
+    )
+    query = exp.select(column("person_id", "p"), *outer).from_(accounts.subquery("i", copy=False), copy=False)
+    return query.join("people_map AS p", on="p.account_id = i.account_id", copy=False).group_by(
+        column("person_id", "p")
+    )
+
+
+def _rows(
+    plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock, widest: timedelta | None
+) -> exp.Expression:
+    """Return the rows of a pass up to now: events as they are, with their lines, or with those of another event taken off."""
     tables = [(key.event, 1)] + ([(key.less, -1)] if key.less else [])
-    spans = [length(f.last) for f in facts.values() if f.last] if key.recent else []
-    oldest = later(clock.now(), -max(spans)) if spans else None
-    parts = [_part(plan, key, name, sign, _names(facts), oldest) for name, sign in tables]
+    parts = [_part(plan, key, name, sign, _names(facts), clock, widest) for name, sign in tables]
     built: exp.Expression = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
     return cast(exp.Expression, exp.alias_(exp.Subquery(this=built), "e", table=True))
 
@@ -101,22 +159,23 @@ def _where_names(rule: Rule | None) -> list[str]:
 
 
 def _part(
-    plan: Plan, key: _Group, event: str, sign: int, names: list[str], since: exp.Expression | None
+    plan: Plan, key: _Group, event: str, sign: int, names: list[str], clock: Clock, widest: timedelta | None
 ) -> exp.Select:
     cells: list[exp.Expression] = [
         column(c, "v") for c in ("event_id", "part", "account_id", "source", "occurred_at")
     ]
     cells += [_cell(plan, event, n, sign) for n in names]
-    made = exp.select(*cells, literal(sign).as_("sign")).from_(
-        exp.alias_(exp.to_table(f"ev_{event}"), "v", table=True)
-    )
+    made = exp.select(*cells).from_(exp.alias_(exp.to_table(f"ev_{event}"), "v", table=True), copy=False)
     if key.lines:
-        made = made.join(f"ev_{event}__products AS l", on="l.event_id = v.event_id")
+        made = made.join(f"ev_{event}__products AS l", on="l.event_id = v.event_id", copy=False)
         # An event in several parts has its lines once.
-        made = made.where(exp.EQ(this=column("part", "v"), expression=literal(0)))
-    if since is not None:
-        made = made.where(exp.GT(this=column("occurred_at", "v"), expression=since))
-    return made.where(exp.not_(exp.Is(this=column("account_id", "v"), expression=exp.null())))
+        made = made.where(exp.EQ(this=column("part", "v"), expression=literal(0)), copy=False)
+    # What is still ahead is looked at again when its time has come.
+    made = made.where(exp.LTE(this=column("occurred_at", "v"), expression=clock.now()), copy=False)
+    if widest is not None:
+        since = later(clock.now(), -widest)
+        made = made.where(exp.GT(this=column("occurred_at", "v"), expression=since), copy=False)
+    return made.where(exp.not_(exp.Is(this=column("account_id", "v"), expression=exp.null())), copy=False)
 
 
 def _cell(plan: Plan, event: str, name: str, sign: int) -> exp.Expression:
@@ -162,11 +221,13 @@ def where_condition(plan: Plan, event: str, rule: Rule, clock: Clock) -> exp.Exp
     return compare(what, _at(rule.property), kind, used[0], getattr(rule, used[0]), clock)
 
 
-def in_time(fact: Rule, clock: Clock, at: exp.Expression | None = None) -> exp.Expression:
-    """Return whether something happened in the time of a fact, and not after now."""
+def in_time(
+    fact: Rule, clock: Clock, at: exp.Expression | None = None, widest: timedelta | None = None
+) -> exp.Expression:
+    """Return whether something that happened did so in the time of a fact; rows are none older than ``widest``."""
     when = at or column("occurred_at", "e")
-    parts: list[exp.Expression] = [exp.LTE(this=when.copy(), expression=clock.now())]
-    if fact.last:
+    parts: list[exp.Expression] = [exp.true()]
+    if fact.last and length(fact.last) != widest:
         parts.append(exp.GT(this=when.copy(), expression=clock.ago(fact.last)))
     if fact.since:
         parts.append(exp.GTE(this=when.copy(), expression=literal(_instant(fact, fact.since, clock))))
@@ -188,7 +249,7 @@ def _case(condition: exp.Expression, value: exp.Expression) -> exp.Case:
     return exp.Case().when(condition, value)
 
 
-def _taken(plan: Plan, fact: Rule, clock: Clock) -> exp.Expression:
+def _taken(plan: Plan, fact: Rule, clock: Clock, widest: timedelta | None) -> exp.Expression:
     """Return a fact as an aggregate over the rows of a person."""
     take, kind = fact.take or "count", fact_type(plan, fact)
     if take in _NEEDS and fact.of is None:
@@ -204,7 +265,7 @@ def _taken(plan: Plan, fact: Rule, clock: Clock) -> exp.Expression:
             f"condition on {fact.event}", value=f"{take} of {fact.of}", rule="only numbers and money can be added up",
             next_step="choose another property, or take: distinct",
         )  # fmt: skip
-    counted = all_of(_holds(plan, fact, clock), in_time(fact, clock))
+    counted = all_of(_holds(plan, fact, clock), in_time(fact, clock, widest=widest))
     made = _TAKEN[take](fact, counted, clock)
     return exp.cast(made, _SQL[kind]) if kind in _SQL else made
 
@@ -341,14 +402,18 @@ _TAKEN: dict[str, Callable[[Rule, exp.Expression, Clock], exp.Expression]] = {
 }  # fmt: skip
 
 
-def _when_it_ages(plan: Plan, name: str, fact: Rule, clock: Clock) -> dict[str, exp.Expression]:
-    """Return when the oldest event of a span leaves it, and for a trend when one changes halves."""
-    at, span = column("occurred_at", "e"), length(fact.last or "")
-    inside = all_of(_holds(plan, fact, clock), in_time(fact, clock))
-    found = {f"r_{name}": later(exp.Min(this=_case(inside, at.copy())), span)}
-    if fact.take == "trend":
-        late = exp.GT(this=at.copy(), expression=later(clock.now(), -(span / 2)))
-        found[f"h_{name}"] = later(exp.Min(this=_case(all_of(inside.copy(), late), at.copy())), span / 2)
+def _when_they_age(
+    facts: Mapping[str, Rule], clock: Clock, widest: timedelta | None
+) -> dict[str, exp.Expression]:
+    """Return when the oldest event of each span leaves it, and for a trend when one changes halves."""
+    at = column("occurred_at", "e")
+    spans = {length(f.last) for f in facts.values() if f.last}
+    spans |= {length(f.last) / 2 for f in facts.values() if f.last and f.take == "trend"}
+    found = {}
+    for span in sorted(spans):
+        inside = exp.GT(this=at.copy(), expression=later(clock.now(), -span))
+        oldest = at.copy() if span == widest else _case(inside, at.copy())
+        found[str(round(span.total_seconds() / 60))] = later(exp.Min(this=oldest), span)
     return found
 
 
@@ -358,21 +423,20 @@ def _most_frequent(plan: Plan, name: str, fact: Rule, clock: Clock) -> Facts:
         raise BadDefinition(
             f"condition on {fact.event}", value="most_frequent", rule="it is taken of a property", next_step="add of: and a property"
         )  # fmt: skip
-    key = _Group(fact.event or "", None, speaks_of_lines(fact), fact.last is not None)
+    key = _Group(fact.event or "", None, speaks_of_lines(fact), _reach(fact))
+    widest = length(fact.last) if fact.last else None
     at = _at(fact.of)
     counted = all_of(
         _holds(plan, fact, clock),
-        in_time(fact, clock),
+        in_time(fact, clock, widest=widest),
         exp.not_(exp.Is(this=at.copy(), expression=exp.null())),
     )
-    again = (
-        _when_it_ages(plan, name, fact, clock)[f"r_{name}"]
-        if fact.last
-        else exp.cast(exp.null(), "TIMESTAMP")
+    again = next(
+        iter(_when_they_age({name: fact}, clock, widest).values()), exp.cast(exp.null(), "TIMESTAMP")
     )
     per_value = (
         exp.select(column("person_id", "p"), at.copy().as_("val"), exp.Count(this=_case(counted, literal(1))).as_("n"), again.as_("again"))
-        .from_(_rows(plan, key, {name: fact}, clock))
+        .from_(_rows(plan, key, {name: fact}, clock, widest))
         .join("people_map AS p", on="p.account_id = e.account_id")
         .group_by(column("person_id", "p"), at.copy())
     )  # fmt: skip
@@ -406,7 +470,8 @@ def _sequence(plan: Plan, name: str, fact: Rule, clock: Clock) -> Facts:
         )  # fmt: skip
     span, followed = length(fact.within), fact.then is not None
     # Of one instant the second comes first, so that it follows nothing of that instant.
-    steps = [_step(plan, fact, 1, clock), _step(plan, second, 0, clock)]
+    widest = length(fact.last) if fact.last else None
+    steps = [_step(plan, fact, 1, clock, widest), _step(plan, second, 0, clock, widest)]
     rows = exp.union(*steps, distinct=False)
     pairs = sql(
         """
@@ -443,9 +508,9 @@ def _sequence(plan: Plan, name: str, fact: Rule, clock: Clock) -> Facts:
     return Facts(query, [name], names, frozenset([name]))
 
 
-def _step(plan: Plan, fact: Rule, first: int, clock: Clock) -> exp.Select:
+def _step(plan: Plan, fact: Rule, first: int, clock: Clock, widest: timedelta | None) -> exp.Select:
     """Return when one step of a sequence happened to whom."""
-    key = _Group(fact.event or "", None, speaks_of_lines(fact), recent=False)
+    key = _Group(fact.event or "", None, speaks_of_lines(fact), 0)
     plan.get(Term, key.event)
     at = column("occurred_at", "e")
     second_at = exp.cast(exp.null(), "TIMESTAMP") if first else at.copy()
@@ -457,7 +522,7 @@ def _step(plan: Plan, fact: Rule, first: int, clock: Clock) -> exp.Select:
         second_at.as_("second_at"),
         exp.cast(event, "TEXT").as_("event_id"),
     )
-    made = made.from_(_rows(plan, key, {"": fact}, clock)).join(
+    made = made.from_(_rows(plan, key, {"": fact}, clock, widest)).join(
         "people_map AS p", on="p.account_id = e.account_id"
     )
     made = made.where(_holds(plan, fact, clock))

@@ -108,9 +108,10 @@ def _with_facts(base: exp.Select, parts: Sequence[Facts]) -> exp.Select:
     wide = exp.select("b.*").from_(base.subquery("b"))
     for i, part in enumerate(parts):
         at = f"g{i}"
-        wide = wide.join(part.query.subquery(at), on=f"{at}.person_id = b.person_id", join_type="left")
-        wide = wide.select(*[part.column(n, at).as_(n, quoted=True) for n in part.names])
-        wide = wide.select(*[column(c, at) for c in part.rechecks])
+        joined = part.query.subquery(at, copy=False)
+        wide = wide.join(joined, on=f"{at}.person_id = b.person_id", join_type="left", copy=False)
+        wide = wide.select(*[part.column(n, at).as_(n, quoted=True) for n in part.names], copy=False)
+        wide = wide.select(*[column(c, at) for c in part.rechecks], copy=False)
     return wide
 
 

@@ -20,6 +20,7 @@ from butfor.app.worker import Worker
 from butfor.ingest import Drained
 from butfor.store import Inbox
 from butfor.web.api import Health, pages
+from butfor.web.audiences import Audiences
 from butfor.web.commits import Commits
 from butfor.web.door import Door, Receive, Scope, Send
 from butfor.web.keys import KeyRing
@@ -41,11 +42,17 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 class Application:
     """The ASGI application of one workspace."""
 
-    def __init__(self, ws: Workspace, after_drain: Callable[[Drained], None] | None = None) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        after_drain: Callable[[Drained], None] | None = None,
+        tend: Callable[[], object] | None = None,
+    ) -> None:
         self.ws, self.inbox, self.keys = ws, Inbox(ws.hub), KeyRing(ws.hub)
         lake = threading.RLock()
-        self.worker = Worker(live_drain(ws, self.inbox), after_drain, lake)
-        self.pages: Any = pages(self, People(ws, self.keys, lake).router())
+        self.worker = Worker(live_drain(ws, self.inbox), after_drain, lake, tend)
+        routes = (People(ws, self.keys, lake), Audiences(ws, self.keys, lake))
+        self.pages: Any = pages(self, *(r.router() for r in routes))
         self.commits: Commits | None = None
         self._door: Door | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -109,11 +116,11 @@ class Application:
 
 def serve(
     ws: Workspace, host: str, port: int, *, ready: Callable[[Served], None] | None = None,
-    after_drain: Callable[[Drained], None] | None = None,
+    after_drain: Callable[[Drained], None] | None = None, tend: Callable[[], object] | None = None,
 ) -> None:  # fmt: skip
     """Serve a workspace until it is told to stop (SIGINT, SIGTERM)."""
     sys.setswitchinterval(SWITCH)
-    application = Application(ws, after_drain)
+    application = Application(ws, after_drain, tend)
     config = uvicorn.Config(
         application, host=host, port=port, log_level="warning", access_log=False, server_header=False, proxy_headers=False, date_header=False,
         http="httptools", timeout_keep_alive=75, backlog=2048, lifespan="on",

@@ -216,7 +216,7 @@ class Maker:
             name = r.choice(["has_any", "has_all", "exists"])
             return {name: r.random() < 0.5 if name == "exists" else r.sample(WORDS, r.randint(0, 2))}
         names = ["equals", "not_equals", "one_of", "none_of", "exists"]
-        if kind not in ("text", "boolean"):
+        if kind != "boolean":
             names += ["at_least", "at_most", "above", "below", "between"]
         if kind == "text":
             names += ["contains", "not_contains", "starts_with", "ends_with", "matches"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import Audience, Definition, Rule
-from butfor.plan.walk import leaves, nodes, operators, parts, rule_trees
+from butfor.plan.walk import SUBJECTS, WHOLE, leaves, nodes, operators, parts, rule_trees
 
 CODE = "AUDIENCE"
 LEVEL = "error"
@@ -40,9 +40,10 @@ def _audience(plan: Plan, audience: Audience) -> Iterator[Finding]:
 
 def _node(definition: Definition, path: str, node: Rule) -> Iterator[Finding]:
     said, used = parts(node), operators(node)
-    if said == ["trait"] and len(used) != 1:
+    compared = len(said) == 1 and said[0] in SUBJECTS and said[0] not in WHOLE
+    if compared and len(used) != 1:
         yield Finding(
-            definition, path, f"trait {node.trait} has {len(used)} operators ({', '.join(used) or 'none'})",
+            definition, path, f"{said[0]} {getattr(node, said[0])} has {len(used)} operators ({', '.join(used) or 'none'})",
             "give exactly one; combine several conditions under all:",
         )  # fmt: skip
     elif len(said) > 1:
@@ -50,7 +51,7 @@ def _node(definition: Definition, path: str, node: Rule) -> Iterator[Finding]:
             definition, path, f"a condition has {' and '.join(said)}; only one of them would be read",
             "keep one, and combine several conditions under all:",
         )  # fmt: skip
-    elif not said or (used and said != ["trait"]):
+    elif not said or (used and not compared):
         yield Finding(
             definition, path, "a condition names a trait with one operator, or an audience",
             "write {trait: orders, at_least: 2}",
