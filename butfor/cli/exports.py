@@ -8,10 +8,11 @@ from rich.markup import escape
 
 from butfor.app import open_workspace
 from butfor.app.export import UNCHANGED, Exported, export_audience, exports, sync
+from butfor.app.segment_table import Advice, Imported, advise, import_segments
 from butfor.cli.show import JSON, emit, progress, table
 from butfor.model import BadInput
 
-VERBS = "export, sync, exports"
+VERBS = "export, sync, exports, import, advise"
 WHO = typer.Option(None, help="who exports it (default: you)")
 
 
@@ -20,6 +21,8 @@ def register_on(group: typer.Typer) -> None:
     group.command(name="export")(audience_export)
     group.command(name="sync")(audience_sync)
     group.command(name="exports")(audience_exports)
+    group.command(name="import")(audience_import)
+    group.command(name="advise")(audience_advise)
 
 
 def audience_export(
@@ -98,3 +101,46 @@ def show_export(console: Console, done: Exported) -> None:
     for why, n in done.left_out.items():
         console.print(f"  {n:,} left out: {escape(why)}")
     console.print(f"  in {escape(done.where)}\n  [dim]membership {done.membership_hash}[/]", highlight=False)
+
+
+def audience_import(
+    ctx: typer.Context,
+    file: str,
+    key: str = typer.Option("customer_id", help="the column that names the customer"),
+    segment: str = typer.Option("segment", help="the column that names the segment"),
+    why: str = typer.Option("", help="why, kept beside the audiences and in the change log"),
+    who: str = typer.Option(None, help="who imports it (default: you)"),
+    as_json: bool = JSON,
+) -> None:
+    """Make audiences of your own segment table, one for each segment. Example: `butfor -C shop audience import rfm.csv --key customer --segment cell`."""
+    with open_workspace(ctx.obj) as ws, progress(as_json) as tell:
+        tell("loading")
+        done = import_segments(ws, file, key, segment, why=why, who=who)
+    emit(done, as_json, lambda console: _show_import(console, done))
+
+
+def audience_advise(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """Say honestly whether a gateway alone would do. Example: `butfor -C shop audience advise`."""
+    with open_workspace(ctx.obj) as ws:
+        found = advise(ws)
+    emit(found, as_json, lambda console: _show_advice(console, found))
+
+
+def _show_import(console: Console, done: Imported) -> None:
+    console.print(f"[bold]{escape(done.file)}[/]: {done.rows:,} rows")
+    rows = [{"audience": name, "people": n} for name, n in done.audiences.items()]
+    console.print(table(rows, ["audience", "people"], right=["people"]))
+    said = {
+        "come again further down": done.repeats, "in quarantine": done.quarantined, "without a segment": done.without_segment,
+        "known from no other source": done.unmatched, "no longer in the table": done.gone,
+    }  # fmt: skip
+    for words, n in said.items():
+        if n:
+            console.print(f"  {n:,} {words}")
+    _show_advice(console, done.advice)
+
+
+def _show_advice(console: Console, found: Advice) -> None:
+    console.print(f"[bold]advice[/] {escape(found.verdict)}\n  [dim]{escape('; '.join(found.because))}[/]")
+    for each in found.would_change:
+        console.print(f"  what would change that: {escape(each)}")
