@@ -16,6 +16,7 @@ from sqlglot import exp
 from butfor.app.outgoing import (
     ADS,
     MESSAGES,
+    Reached,
     columns_of,
     membership,
     membership_hash,
@@ -76,6 +77,10 @@ class _Order(msgspec.Struct, frozen=True):
         return hashlib.sha256(told.encode()).hexdigest()
 
 
+_Key = tuple[str, str, str]
+_Found = tuple[list[str], Reached]
+
+
 @named("app.exported")
 def exported_people(list_id: str) -> exp.Expression:
     """Who stands on a list, and at which address."""
@@ -108,12 +113,17 @@ def export_audience(
     bought what they looked at. With ``changes`` only who came and went since the last export to the same place.
     Raises BadInput, Refused for a rule or column whose use is denied, StoreError when the target does not take it.
     """
+    order = _order(ws, name, to, channel, purpose, columns, post, wait)
+    return _export(ws, order, {}, changes=changes, who=who)
+
+
+def _order(
+    ws: Workspace, name: str, to: str, channel: str, purpose: str, columns: Sequence[str], post: Post | None, wait: Callable[[float], None],
+) -> _Order:  # fmt: skip
     names = need_audience(ws, name)
     need_channel(ws, channel, purpose)
     need_columns(ws, columns)
-    target = target_of(to, lambda: ws.now, post, wait)
-    order = _Order(name, names, target, channel, purpose, list(columns))
-    return _export(ws, order, changes=changes, who=who)
+    return _Order(name, names, target_of(to, lambda: ws.now, post, wait), channel, purpose, list(columns))
 
 
 def sync(
@@ -130,14 +140,11 @@ def sync(
             f"audience {name}", value="never exported", rule="a sync repeats exports that were made",
             next_step=f"butfor audience export {name} --to {name}.csv",
         )  # fmt: skip
-    done = []
+    done, found = [], dict[_Key, _Found]()
     for (audience, target, channel, purpose), row in known.items():
         columns = msgspec.json.decode(row["extra"])
-        done.append(
-            export_audience(
-                ws, audience, target, channel, purpose=purpose, changes=True, columns=columns, who=who, post=post, wait=wait,
-            )
-        )  # fmt: skip
+        order = _order(ws, audience, target, channel, purpose, columns, post, wait)
+        done.append(_export(ws, order, found, changes=True, who=who))
     return done
 
 
@@ -146,9 +153,10 @@ def exports(ws: Workspace, name: str | None = None) -> list[dict[str, Any]]:
     return ws.hub.rows("export_run", **({"audience": name} if name else {}))
 
 
-def _export(ws: Workspace, order: _Order, *, changes: bool, who: str | None) -> Exported:
-    people = membership(ws, order.names)
-    reached = reach(ws, order.names, people, order.channel, order.purpose)
+def _export(
+    ws: Workspace, order: _Order, found: dict[_Key, _Found], *, changes: bool, who: str | None
+) -> Exported:
+    people, reached = _found(ws, order, found)
     before = _before(ws, order) if changes else None
     added, removed = _difference(before, reached.addresses)
     done = Exported(
@@ -160,6 +168,15 @@ def _export(ws: Workspace, order: _Order, *, changes: bool, who: str | None) -> 
     if before is not None and not added and not removed:
         return msgspec.structs.replace(done, mode=UNCHANGED)
     return _hand_over(ws, order, done, reached.addresses, added, removed)
+
+
+def _found(ws: Workspace, order: _Order, found: dict[_Key, _Found]) -> _Found:
+    """Return the members and who of them may be reached, found out once for all places that a sync goes to."""
+    key = (order.audience, order.channel, order.purpose)
+    if key not in found:
+        people = membership(ws, order.names)
+        found[key] = people, reach(ws, order.names, people, order.channel, order.purpose)
+    return found[key]
 
 
 def _hand_over(
