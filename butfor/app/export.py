@@ -28,7 +28,7 @@ from butfor.app.outgoing import (
 from butfor.app.targets import CHANGES, FULL, Parcel, Target, target_of
 from butfor.app.workspace import Workspace
 from butfor.channels.sync import Post
-from butfor.model import BadInput
+from butfor.model import BadInput, ButforError
 from butfor.store import Table, literal, named, sql
 
 # Who stands on which exported list, and at which address (a hash where ad platforms match people by one).
@@ -132,7 +132,8 @@ def sync(
 ) -> list[Exported]:  # fmt: skip
     """Bring every place that an audience (or any) was exported to up to date; where nothing changed nothing is handed over.
 
-    Raises BadInput when it was never exported.
+    Raises BadInput when it was never exported. Where places fail, all others are brought up to date before the first
+    error is raised.
     """
     known = {(r["audience"], r["target"], r["channel"], r["purpose"]): r for r in exports(ws, name)}
     if name is not None and not known:
@@ -140,11 +141,17 @@ def sync(
             f"audience {name}", value="never exported", rule="a sync repeats exports that were made",
             next_step=f"butfor audience export {name} --to {name}.csv",
         )  # fmt: skip
-    done, found = [], dict[_Key, _Found]()
+    done, found, failed = [], dict[_Key, _Found](), list[ButforError]()
     for (audience, target, channel, purpose), row in known.items():
         columns = msgspec.json.decode(row["extra"])
-        order = _order(ws, audience, target, channel, purpose, columns, post, wait)
-        done.append(_export(ws, order, found, changes=True, who=who))
+        try:
+            order = _order(ws, audience, target, channel, purpose, columns, post, wait)
+            done.append(_export(ws, order, found, changes=True, who=who))
+        except ButforError as error:
+            # A place that is down keeps no other place waiting.
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return done
 
 

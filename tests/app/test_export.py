@@ -6,8 +6,10 @@ import csv
 import hashlib
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +291,35 @@ def test_failed_webhook_is_sent_again_under_the_same_keys(ws: Workspace) -> None
     assert len(to.taken) == 1
 
 
+@pytest.mark.requirement("R-095")
+def test_real_server_that_is_busy_once(ws: Workspace) -> None:
+    """Over a real connection: 503 with Retry-After, then 204; and a server that is not there."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            calls.append((self.headers["webhook-id"], json.loads(body)))
+            self.send_response(503 if len(calls) == 1 else 204)
+            self.send_header("retry-after", "3")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    waits: list[float] = []
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/in"
+        done = export_audience(ws, "buyers", url, "email", wait=waits.append)
+        server.shutdown()
+    assert (waits, [c[0] for c in calls], len(calls[1][1]["people"])) == ([3.0], [calls[0][0]] * 2, 4)
+    assert done.where == "1 batches in 2 requests, not signed: BUTFOR_WEBHOOK_SECRET is not set"
+    with pytest.raises(StoreError, match="no answer ConnectError"):
+        export_audience(ws, "buyers", url, "email", wait=waits.append)
+    assert waits[1:] == [1.0, 2.0, 4.0, 8.0]
+
+
 def test_refusal_is_not_tried_again(ws: Workspace) -> None:
     to = Receiver(Answer(401, None, "who are you"))
     with pytest.raises(StoreError, match="401 who are you"):
@@ -368,6 +399,18 @@ def test_record_says_who_and_why_not(ws: Workspace, tmp_path: Path) -> None:
         "done",
     )
     assert json.loads(row["left_out"]) == {"no phone": 4}
+
+
+def test_place_that_is_down_keeps_no_other_waiting(ws: Workspace, tmp_path: Path) -> None:
+    send(ws, Receiver())
+    export_audience(ws, "buyers", str(tmp_path / "out.csv"), "email")
+    buy(ws, "C5")
+    with pytest.raises(StoreError, match="401"):
+        sync(ws, post=Receiver(Answer(401)))
+    assert [r["email"] for r in rows(next(tmp_path.glob("out.changes-*.csv")))] == ["c5@x.org"]
+    to = Receiver()
+    assert [d.mode for d in sync(ws, post=to)] == ["changes", "unchanged"]
+    assert [p["email"] for p in to.people.values()] == ["c5@x.org"]
 
 
 def test_sync_needs_an_export(ws: Workspace) -> None:
