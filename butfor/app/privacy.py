@@ -13,6 +13,7 @@ import pyarrow as pa
 
 import butfor.profiles.forget as forget
 from butfor.app.customer import Customer, customer
+from butfor.app.export import EXPORTED
 from butfor.app.forget import forget_in_hub
 from butfor.app.people import carry
 from butfor.app.workspace import DATA, Workspace
@@ -146,6 +147,9 @@ def _from_lake(
         removed["quarantine"] = _drop(ws, QUARANTINE, "row_id", forget.quarantined_with())
         for table in (trait_table(ws.plan), MEMBERSHIP, PAST, RECHECK, prediction_table(), RECOMMENDATION):
             removed[table.name] = _drop(ws, table, "person_id", forget.people())
+        if EXPORTED.name in lake.tables():
+            # Whoever got the person in a list must still be told (GDPR article 19), by an id that leads back to nobody.
+            lake.replace(EXPORTED, "person_id", forget.people(), forget.without_address(EXPORTED.name))
         if "assignment" in lake.tables():
             lake.replace(
                 ASSIGNMENT,

@@ -177,7 +177,7 @@ def recommendation_report(
     newest = ws.as_of()
     moment = cut or (newest - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     shelf = read_shelf(ws, moment, past=True)
-    history, segments = _history(ws, newest, traits_at=moment)
+    history, segments = purchase_history(ws, newest, traits_at=moment)
     allowed, left_out = eligible(history.products, shelf.products, _rules(ws, None))
     groups = _categories(history, shelf)
     slots = report(history, _day(moment), segments, allowed, groups, days=days, seed=seed)
@@ -198,7 +198,7 @@ def _fitted(ws: Workspace, slot: str, channel: str | None, as_of: datetime | Non
     moment = as_of or ws.as_of()
     # Where results refer to the newest event, what may be sold is still asked of the catalogue of today.
     shelf = read_shelf(ws, as_of or ws.now, past=as_of is not None)
-    history, segments = _history(ws, moment)
+    history, segments = purchase_history(ws, moment)
     allowed, left_out = eligible(history.products, shelf.products, _rules(ws, channel))
     # A purchase at this very moment has happened.
     fitted = fit(history, _day(moment) + 1e-6, segments, _categories(history, shelf), slots=[slot])
@@ -222,7 +222,7 @@ def _use_of_purchases(ws: Workspace) -> str:
     return next((use for use in ("deny", "subtle") if use in said), "allow")
 
 
-def _history(
+def purchase_history(
     ws: Workspace, until: datetime, traits_at: datetime | None = None
 ) -> tuple[History, list[str | None]]:
     """Return who bought what until a time, and the segment of each person, now or as of another time."""

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+import butfor.cli.exports as exports
 from butfor.app import Workspace, open_workspace
 from butfor.app.audience_page import AudiencePage, audience_page
 from butfor.app.consequences import Consequences, change, consequences, undo_change
@@ -37,13 +35,15 @@ ACCEPT = typer.Option(False, "--accept", help="change it though it empties or fl
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     verbs = (
-        audience_list, audience_show, audience_diff, audience_set, audience_undo, audience_suggest, audience_export,
+        audience_list, audience_show, audience_diff, audience_set, audience_undo, audience_suggest,
     )  # fmt: skip
     group = typer.Typer(
-        no_args_is_help=True, help=f"audience: {', '.join(v.__name__.split('_')[1] for v in verbs)}"
+        no_args_is_help=True,
+        help=f"audience: {', '.join(v.__name__.split('_')[1] for v in verbs)}, {exports.VERBS}",
     )
     for verb in verbs:
         group.command(name=verb.__name__.split("_")[1])(verb)
+    exports.register_on(group)
     app.add_typer(group, name="audience")
 
 
@@ -319,29 +319,3 @@ def audience_suggest(ctx: typer.Context, as_json: bool = JSON) -> None:
         console.print(bars(marks), markup=False)
 
     emit(curve, as_json, render)
-
-
-def audience_export(
-    ctx: typer.Context,
-    name: str,
-    out: str = typer.Option(..., metavar="FILE", help="a .csv or .parquet file"),
-    as_json: bool = JSON,
-) -> None:
-    """Write the people of an audience to CSV or Parquet. Example: `butfor -C shop audience export rfm.champions --out champions.csv`."""
-    path = Path(out)
-    if path.suffix not in (".csv", ".parquet"):
-        raise BadInput(
-            "--out", value=out, rule="an export is .csv or .parquet", next_step=f"--out {path.stem}.csv"
-        )
-    with open_workspace(ctx.obj) as ws:
-        rows = ws.members(name)
-    _write(rows, path)
-    data = {"audience": name, "people": rows.num_rows, "file": out}
-    emit(data, as_json, lambda c: c.print(f"{rows.num_rows:,} people of {name} in {out}"))
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    if path.suffix == ".parquet":
-        pyarrow.parquet.write_table(rows, path)
-    else:
-        pyarrow.csv.write_csv(rows, path)

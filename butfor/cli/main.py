@@ -13,6 +13,7 @@ import butfor.cli.live as live
 import butfor.cli.nouns as nouns
 import butfor.cli.people as people
 import butfor.cli.predict as predict
+import butfor.cli.recipes as recipes
 import butfor.cli.recommend as recommend
 import butfor.cli.results as results
 from butfor.cli.show import print_error
@@ -49,6 +50,7 @@ audiences.register(app)
 people.register(app)
 predict.register(app)
 recommend.register(app)
+recipes.register(app)
 results.register(app)
 live.register(app)
 bench.register(app)

@@ -453,7 +453,8 @@ class Recommending(Part, frozen=True, kw_only=True):
 class Workspace(Part, frozen=True, kw_only=True):
     """The file ``butfor.yaml`` of a workspace.
 
-    Receipts of people who were erased are kept apart for ``keep_receipts_years``, as tax law wants. For ``cool_off_days`` after two customers turned out to be one, an offer that neither got before is held (R-092).
+    Receipts of people who were erased are kept apart for ``keep_receipts_years``, as tax law wants. For ``cool_off_days`` after two customers turned out to be one, an offer that neither got before is held (R-092). ``replenish`` are patterns of product categories that are bought
+    again and again: who bought one may be shown it in ads when its refill is due (R-101).
     """
 
     version: int
@@ -470,6 +471,7 @@ class Workspace(Part, frozen=True, kw_only=True):
     readiness: Readiness = Readiness()
     identity: IdentityDecision | None = None
     recommend: Recommending = Recommending()
+    replenish: list[str] = []
     people: dict[str, list[str]] = {}
     questions: list[str] = []
 

@@ -47,6 +47,18 @@ def nothing(table: str, columns: Sequence[str]) -> exp.Expression:
     return select(table, columns).where(exp.false())
 
 
+@named("forget.without_address")
+def without_address(table: str) -> exp.Expression:
+    """The rows of exported lists about the people that go, without their addresses."""
+    return sql(
+        """
+        SELECT e.list_id, e.person_id, CAST(NULL AS TEXT) AS address
+        FROM _t AS e JOIN gone_people AS g ON g.person_id = e.person_id
+        """,
+        {"_t": table},
+    )
+
+
 @named("forget.renamed")
 def renamed(table: str, columns: Sequence[str], pseudonym: str) -> exp.Expression:
     """The rows of accounts that go, under another account."""

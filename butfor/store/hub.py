@@ -17,12 +17,13 @@ from alembic.util.exc import CommandError
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from butfor.model import BadInput, StoreError
+from butfor.store.hub_export import TABLES as _EXPORT
 from butfor.store.hub_identity import TABLES as _IDENTITY
 from butfor.store.hub_live import TABLES as _LIVE
 from butfor.store.hub_tables import metadata
 from butfor.store.session import Session, insert_once
 
-_TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY, *_LIVE)}
+_TABLES: dict[str, sa.Table] = {t.name: t for t in (*metadata.tables.values(), *_IDENTITY, *_LIVE, *_EXPORT)}
 
 
 # Makes a connection of the database's own driver, for the inbox.

@@ -20,13 +20,16 @@ from live_calls import SITE, Live, track
 from butfor import store
 from butfor.app import Workspace, open_workspace
 from butfor.app.customer import customer, find_people
+from butfor.app.export import export_audience
 from butfor.app.link import person_records
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, open_live, touch
 from butfor.app.privacy import erase_person
 from butfor.app.recommend import recommend_all, recommendation_report, recommended
+from butfor.app.segment_table import import_segments
 from butfor.app.sources import add_source, reconcile
 from butfor.app.value import predict, prediction_runs
+from butfor.channels.sync import Answer
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
 from butfor.plan import load_plan, load_workspace_file, retail_plan, save_definition, save_workspace_file
@@ -267,8 +270,22 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
         save_workspace_file(folder, msgspec.structs.replace(load_workspace_file(folder), clock="data"))
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
+        leaving(ws, folder)
         people_and_privacy(ws)
     return seen + more + last
+
+
+def leaving(ws: Workspace, folder: Path) -> None:
+    """Bring a segment table in, and take an audience out, for messages and for ads, whole and as changes."""
+    table = folder / "own.csv"
+    table.write_text("customer_id,segment\nC1,best\nnobody,rest\n")
+    import_segments(ws, str(table), "customer_id", "segment")
+    for purpose in ("messages", "ads"):
+        for changes in (False, True):
+            export_audience(
+                ws, "slipping", "https://lists.example/in", "email", purpose=purpose, changes=changes, columns=["city"],
+                post=lambda url, body, headers: Answer(200),
+            )  # fmt: skip
 
 
 def people_and_privacy(ws: Workspace) -> None:
