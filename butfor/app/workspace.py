@@ -126,7 +126,8 @@ class Workspace:
 
     def ensure_tables(self) -> None:
         """Make every table of the lake that loading may write to."""
-        self.lake.ensure(*ingest.all_tables(self.plan), profiles.prediction_table())
+        asked = [profiles.prediction_table()] if profiles.wanted_predictions(self.plan) else []
+        self.lake.ensure(*ingest.all_tables(self.plan), *asked)
 
     def as_of(self) -> datetime:
         """Return the time that results refer to: now, or the newest event when the workspace's clock is ``data``."""

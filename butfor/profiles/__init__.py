@@ -13,6 +13,7 @@ from butfor.profiles.traits import (
     touched_events,
     trait_table,
     traits,
+    wanted_predictions,
     wanted_traits,
 )
 from butfor.profiles.value.summary import predicted_columns, prediction_column, prediction_table
@@ -21,5 +22,5 @@ __all__ = [
     "TOUCHED", "GapCurve", "attributes", "borders_from", "cell_column", "computed_traits", "gap_counts", "grid", "newest_event",
     "predicted_columns", "prediction_column", "prediction_table", "predictions", "score_columns", "stages", "suggest_threshold", "tables_read", "touched",
     "touched_events",
-    "trait_table", "traits", "value_counts", "wanted_traits",
+    "trait_table", "traits", "value_counts", "wanted_predictions", "wanted_traits",
 ]  # fmt: skip

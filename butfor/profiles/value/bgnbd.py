@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from scipy.special import hyp2f1
+from scipy.special import betaincinv, hyp2f1
 
 from butfor.profiles.value.buyers import RATES, Array, Buyers, climb, need_repeats, rising
 
@@ -54,9 +54,26 @@ class Bgnbd(msgspec.Struct, frozen=True, tag="BG/NBD"):
         rest = a + self.b + buyers.repeats - 1
         rest = np.where(np.abs(rest) < 1e-6, 1e-6, rest)  # nor at a + b = 1 without a repeat
         z = weeks / (self.alpha + buyers.age + weeks)
-        series = hyp2f1(a + self.b - 1 - self.r, a - 1, rest, z)
-        still_buying = rest / (a - 1) * (1 - (1 - z) ** (a - 1) * series)
+        with np.errstate(all="ignore"):
+            series = hyp2f1(a + self.b - 1 - self.r, a - 1, rest, z)
+            still_buying = rest / (a - 1) * (1 - (1 - z) ** (a - 1) * series)
+        # Nobody who may stop buys more than somebody who never does; where the series left that range it lost its digits.
+        most = (self.r + buyers.repeats) * weeks / (self.alpha + buyers.age)
+        lost = ~((still_buying >= 0) & (still_buying <= most))
+        if lost.any():
+            still_buying = np.where(lost, self._averaged(buyers, weeks), still_buying)
         return np.asarray(still_buying * self.alive(buyers))
+
+    def _averaged(self, buyers: Buyers, weeks: float) -> Array:
+        """Return what ``expected`` gives a person who still buys, averaged over chances to stop instead of by the series.
+
+        With a chance p to stop after each purchase, and a rate averaged over its posterior, the mean is
+        (1 - (1 + p t / (alpha + T)) ** -(r + x)) / p; p is Beta(a, b + x) by then.
+        """
+        places = (np.arange(400) + 0.5) / 400
+        stop = np.maximum(betaincinv(self.a, self.b + buyers.repeats[:, None], places), 1e-12)
+        grown = np.log1p(stop * weeks / (self.alpha + buyers.age)[:, None])
+        return np.asarray((-np.expm1(-(self.r + buyers.repeats)[:, None] * grown) / stop).mean(axis=1))
 
     def silent(self, buyers: Buyers, weeks: float) -> Array:
         """Return for each group the probability of no purchase in the next ``weeks``.
