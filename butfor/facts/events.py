@@ -10,10 +10,12 @@ from sqlglot import exp
 
 from butfor.facts.clock import Clock, later
 from butfor.facts.compare import BAR, compare
-from butfor.facts.fact import fact_type, property_of, speaks_of_lines
+from butfor.facts.fact import fact_type, property_of
+from butfor.facts.local import local_property
 from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Rule, Term
+from butfor.plan.properties import local_part, speaks_of_lines, where_leaves
 from butfor.plan.rule import length
 from butfor.plan.walk import operators
 from butfor.store import aliased, all_of, any_of, column, literal, sql
@@ -83,30 +85,26 @@ def _rows(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock) -> e
     tables = [(key.event, 1)] + ([(key.less, -1)] if key.less else [])
     spans = [length(f.last) for f in facts.values() if f.last] if key.recent else []
     oldest = later(clock.now(), -max(spans)) if spans else None
-    parts = [_part(plan, key, name, sign, _names(facts), oldest) for name, sign in tables]
+    parts = [_part(plan, key, name, sign, _names(facts), oldest, clock.zone) for name, sign in tables]
     built: exp.Expression = exp.union(*parts, distinct=False) if len(parts) > 1 else parts[0]
     return cast(exp.Expression, exp.alias_(exp.Subquery(this=built), "e", table=True))
 
 
 def _names(facts: Mapping[str, Rule]) -> list[str]:
-    read = [n for f in facts.values() for n in (f.of, *_where_names(f.where)) if n]
+    read = [
+        n for f in facts.values() for n in (f.of, *(leaf.property for leaf in where_leaves(f.where))) if n
+    ]
     return sorted(set(read) - {"source"})
 
 
-def _where_names(rule: Rule | None) -> list[str]:
-    if rule is None:
-        return []
-    inner = [*(rule.all or []), *(rule.any or []), *([rule.not_] if rule.not_ else [])]
-    return [n for r in inner for n in _where_names(r)] + ([rule.property] if rule.property else [])
-
-
 def _part(
-    plan: Plan, key: _Group, event: str, sign: int, names: list[str], since: exp.Expression | None
+    plan: Plan, key: _Group, event: str, sign: int, names: list[str], since: exp.Expression | None, zone: str
 ) -> exp.Select:
+    term = plan.get(Term, event)
     cells: list[exp.Expression] = [
         column(c, "v") for c in ("event_id", "part", "account_id", "source", "occurred_at")
     ]
-    cells += [_cell(plan, event, n, sign) for n in names]
+    cells += [aliased(_cell(plan, term, n, zone), _inner(n)) for n in names]
     made = exp.select(*cells, literal(sign).as_("sign")).from_(
         exp.alias_(exp.to_table(f"ev_{event}"), "v", table=True)
     )
@@ -114,18 +112,20 @@ def _part(
         made = made.join(f"ev_{event}__products AS l", on="l.event_id = v.event_id")
         # An event in several parts has its lines once.
         made = made.where(exp.EQ(this=column("part", "v"), expression=literal(0)))
+    if term.machine is not None:
+        # Scanners and proxies are nobody: what they did is not taken for what a person did.
+        made = made.where(sql("NOT EXISTS (SELECT 1 FROM machine AS m WHERE m.event_id = v.event_id)"))
     if since is not None:
         made = made.where(exp.GT(this=column("occurred_at", "v"), expression=since))
     return made.where(exp.not_(exp.Is(this=column("account_id", "v"), expression=exp.null())))
 
 
-def _cell(plan: Plan, event: str, name: str, sign: int) -> exp.Expression:
+def _cell(plan: Plan, term: Term, name: str, zone: str) -> exp.Expression:
+    property_of(plan, term.id, name)
+    if local_part(term, name):
+        return local_property(name, column("occurred_at", "v"), zone)
     inside = name.removeprefix("product.")
-    at: exp.Expression = column(inside, "l" if inside != name else "v")
-    kind = property_of(plan, event, name).type
-    if sign < 0 and kind in ("integer", "number", "money"):
-        at = exp.Neg(this=at)
-    return aliased(at, _inner(name))
+    return column(inside, "l" if inside != name else "v")
 
 
 def _inner(name: str) -> str:
@@ -195,6 +195,11 @@ def _taken(plan: Plan, fact: Rule, clock: Clock) -> exp.Expression:
         raise BadDefinition(
             f"condition on {fact.event}", value=take, rule=f"{take} is taken of a property", next_step="add of: and a property"
         )  # fmt: skip
+    if fact.less and take != "sum":
+        raise BadDefinition(
+            f"condition on {fact.event}", value=f"{take} less {fact.less}", rule="less takes one sum off another",
+            next_step="write take: sum and of: a property, or leave less out",
+        )  # fmt: skip
     if (
         fact.of
         and take in ("sum", "average", "trend")
@@ -222,7 +227,11 @@ def _count(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
 
 
 def _sum(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
-    return exp.Coalesce(this=exp.Sum(this=_case(counted, _at(fact.of or ""))), expressions=[literal(0)])
+    value = _at(fact.of or "")
+    if fact.less:
+        taken_off = exp.LT(this=column("sign", "e"), expression=literal(0))
+        value = _case(taken_off, exp.Neg(this=value.copy())).else_(value)
+    return exp.Coalesce(this=exp.Sum(this=_case(counted, value)), expressions=[literal(0)])
 
 
 def _average(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
