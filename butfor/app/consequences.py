@@ -95,8 +95,10 @@ def consequences(ws: Workspace, definition: Definition) -> Consequences:
         left=sum(m.people for m in moves if m.before != m.after and not m.after),
         moves=[m for m in moves if m.before != m.after], examples=shown, uses=uses, from_day=day, because=because, warnings=[], sentence="",
     )  # fmt: skip
+    # A grid holds everybody, so its people move and never flood it.
+    warnings = [] if isinstance(definition, Audience) and definition.rfm else _warnings(made, old)
     return msgspec.structs.replace(
-        made, warnings=_warnings(made, old), sentence=_sentence(made, plan.workspace.currency)
+        made, warnings=warnings, sentence=_sentence(made, plan.workspace.currency)
     )
 
 

@@ -69,14 +69,15 @@ def rfm_grid(
     )
     ink = alt.condition("datum.dark", alt.value(PAPER), alt.value(INK))
     small = alt.ExprRef("width < 400 ? 9 : 11.5")
+    up = 20 if amounts else 0
     layers = [
         picture.mark_rect(stroke=PAPER, strokeWidth=3, cornerRadius=4).encode(color=fill),
-        picture.mark_text(dy=-13, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
-        picture.mark_text(dy=6, fontSize=small, lineHeight=12).encode(text="label:N", color=ink),
+        picture.mark_text(dy=-13 - up, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
+        picture.mark_text(dy=6 - up, fontSize=small, lineHeight=12).encode(text="label:N", color=ink),
     ]
     if amounts:
         layers.append(
-            picture.mark_text(dy=38, fontSize=small, lineHeight=12).encode(text="amounts:N", color=ink)
+            picture.mark_text(dy=18, fontSize=small, lineHeight=12).encode(text="amounts:N", color=ink)
         )
     what = shown(
         "customers per cell with their segment",

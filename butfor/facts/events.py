@@ -72,6 +72,8 @@ def _together(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock) 
         columns.append(aliased(_taken(plan, fact, clock), name))
         if fact.last:
             rechecks |= _when_it_ages(plan, name, fact, clock)
+    # Facts that look at the same events age together, and are looked at once.
+    rechecks = {n: e for e, n in {e: n for n, e in rechecks.items()}.items()}
     rows = _rows(plan, key, facts, clock)
     query = exp.select(column("person_id", "p")).from_(rows)
     query = query.select(*columns, *[e.as_(f"{key.event}_{n}"[:60]) for n, e in rechecks.items()])
@@ -114,7 +116,8 @@ def _part(
         made = made.where(exp.EQ(this=column("part", "v"), expression=literal(0)))
     if term.machine is not None:
         # Scanners and proxies are nobody: what they did is not taken for what a person did.
-        made = made.where(sql("NOT EXISTS (SELECT 1 FROM machine AS m WHERE m.event_id = v.event_id)"))
+        made = made.join("machine AS m", on="m.event_id = v.event_id", join_type="left")
+        made = made.where(exp.Is(this=column("event_id", "m"), expression=exp.null()))
     if since is not None:
         made = made.where(exp.GT(this=column("occurred_at", "v"), expression=since))
     return made.where(exp.not_(exp.Is(this=column("account_id", "v"), expression=exp.null())))
