@@ -97,9 +97,7 @@ def consequences(ws: Workspace, definition: Definition) -> Consequences:
     )  # fmt: skip
     # A grid holds everybody, so its people move and never flood it.
     warnings = [] if isinstance(definition, Audience) and definition.rfm else _warnings(made, old)
-    return msgspec.structs.replace(
-        made, warnings=warnings, sentence=_sentence(made, plan.workspace.currency)
-    )
+    return msgspec.structs.replace(made, warnings=warnings, sentence=_sentence(made, plan.workspace.currency))
 
 
 def with_definition(plan: Plan, definition: Definition) -> Plan:

@@ -377,6 +377,8 @@ def _most_frequent(plan: Plan, name: str, fact: Rule, clock: Clock) -> Facts:
         in_time(fact, clock),
         exp.not_(exp.Is(this=at.copy(), expression=exp.null())),
     )
+    if not key.lines:
+        counted = all_of(counted, exp.EQ(this=column("part", "e"), expression=literal(0)))
     again = (
         _when_it_ages(plan, name, fact, clock)[f"r_{name}"]
         if fact.last
