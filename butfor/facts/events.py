@@ -357,10 +357,11 @@ def _when_it_ages(plan: Plan, name: str, fact: Rule, clock: Clock) -> dict[str, 
     """Return when the oldest event of a span leaves it, and for a trend when one changes halves."""
     at, span = column("occurred_at", "e"), length(fact.last or "")
     inside = all_of(_holds(plan, fact, clock), in_time(fact, clock))
-    found = {f"r_{name}": later(exp.Min(this=_case(inside, at.copy())), span)}
+    # The time is moved inside: an engine that rewrites aggregates must not take this for the first time itself.
+    found: dict[str, exp.Expression] = {f"r_{name}": exp.Min(this=_case(inside, later(at, span)))}
     if fact.take == "trend":
         late = exp.GT(this=at.copy(), expression=later(clock.now(), -(span / 2)))
-        found[f"h_{name}"] = later(exp.Min(this=_case(all_of(inside.copy(), late), at.copy())), span / 2)
+        found[f"h_{name}"] = exp.Min(this=_case(all_of(inside.copy(), late), later(at, span / 2)))
     return found
 
 
