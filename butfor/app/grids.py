@@ -109,7 +109,8 @@ def rescaled(cells: dict[str, Cell], old: int, new: int) -> dict[str, Cell]:
     """
     if old == new:
         return cells
-    at = {level: math.ceil((level - 0.5) * old / new) for level in range(1, new + 1)}
+    # The worst stay the worst and the best the best.
+    at = {level: math.floor(1.5 + (level - 1) * (old - 1) / (new - 1)) for level in range(1, new + 1)}
     found = {
         name: msgspec.structs.replace(
             cell, recency=[n for n in at if at[n] in cell.recency], frequency=[n for n in at if at[n] in cell.frequency]

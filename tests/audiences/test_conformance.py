@@ -138,7 +138,11 @@ def _worlds(lake_url: str, examples: int) -> None:
     def worlds(seed: int) -> None:
         # Each world has a lake of its own: on a server it is a database in a folder.
         mark = f"{seed}_{uuid.uuid4().hex[:4]}"
-        own = f"{lake_url}x{mark}".replace("/warehouse", f"/warehouse{mark}") if "database=" in lake_url else lake_url
+        own = (
+            f"{lake_url}x{mark}".replace("/warehouse", f"/warehouse{mark}")
+            if "database=" in lake_url
+            else lake_url
+        )
         try:
             with tempfile.TemporaryDirectory() as folder:
                 play(seed, own, Path(folder))
