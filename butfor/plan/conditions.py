@@ -54,6 +54,13 @@ def grid_event(plan: Plan, audience: Audience) -> str:
     return named or (bought[0] if bought else "")
 
 
+def grid_return(plan: Plan, audience: Audience) -> str:
+    """Return the event that an RFM grid takes off: the one it names, else the plan's return, empty where there is none."""
+    named = audience.rfm.less if audience.rfm else None
+    returned = [t.id for t in plan.all(Term) if t.what == "event" and t.role == "refund"]
+    return named or (returned[0] if returned else "")
+
+
 def property_type(plan: Plan, event: str, name: str | None) -> str | None:
     """Return the type of a property of an event; None where either is unknown."""
     term = plan.find(Term, event)

@@ -157,7 +157,33 @@ class TestHappenings:
         assert_says(problem, "plan/terms/stage.yaml:11", "stage asks for event, and reads traits alone", "compute:")  # fmt: skip
 
 
+class TestGrids:
+    def test_what_is_taken_off_has_the_properties_of_the_where(self, tmp_path: Path) -> None:
+        poor = REFUND.replace("  price: {type: money}\n", "")
+        grid = f"{GRID}  where: {{property: product.price, above: 5}}\n"
+        problem = one(workspace(tmp_path, *SHOP, poor, grid), "REF")
+        assert_says(problem, "audiences/shoes.yaml:7", "property of order_refunded 'product.price'", "")
+        assert found(workspace(tmp_path, REFUND), "REF") == []
+
+    def test_two_purchases_leave_open_which_is_meant(self, tmp_path: Path) -> None:
+        other = PURCHASE.replace("order_completed", "phoned").replace("Order Completed", "Phoned").replace("label: Purchase", "label: Phoned")  # fmt: skip
+        problem = one(workspace(tmp_path, *SHOP, other, f"{GRID}  last: 30 days\n"), "RFM")
+        assert_says(problem, "audiences/shoes.yaml:5", "order_completed, phoned have the role purchase", "event: order_completed")  # fmt: skip
+        assert found(workspace(tmp_path, f"{GRID}  last: 30 days\n  event: phoned\n"), "RFM") == []
+        assert found(workspace(tmp_path, GRID), "RFM") == []
+
+    def test_a_grid_does_not_write_over_a_trait(self, tmp_path: Path) -> None:
+        folder = workspace(tmp_path, *SHOP, trait("shoes_days"), f"{GRID}  last: 30 days\n")
+        assert_says(one(folder, "RFM"), "audiences/shoes.yaml:2", "shoes_days, which is a term", "another id")
+
+
 class TestUses:
+    @pytest.mark.requirement("R-193")
+    @pytest.mark.parametrize("own", ["last: 30 days", "event: order_completed"])
+    def test_a_grid_of_an_event_that_may_not_choose_people_is_refused(self, tmp_path: Path, own: str) -> None:
+        folder = workspace(tmp_path, CUSTOMER_ID, self.DENIED, f"{GRID}  {own}\n")
+        assert "shoes targets by order_completed" in one(folder, "USES").what
+
     DENIED = PURCHASE.replace("target: allow", "target: deny")
 
     @pytest.mark.requirement("R-193")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from butfor.plan.conditions import event_conditions, steps
+from butfor.plan.conditions import event_conditions, grid_event, steps
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
-from butfor.plan.kinds import Definition, Term
+from butfor.plan.kinds import Audience, Definition, Term
 from butfor.plan.walk import leaves, rule_trees
 
 CODE = "USES"
@@ -40,6 +40,11 @@ def check(plan: Plan) -> Iterator[Finding]:
         for path, step in steps(leaf, root):
             for name in filter(None, (step.event, step.less)):
                 yield from _event(terms, definition, path, name)
+    for audience in plan.all(Audience):
+        for field in ("event", "less") if audience.rfm else ():
+            yield from _event(terms, audience, f"rfm.{field}", getattr(audience.rfm, field) or "")
+        if audience.rfm and (audience.rfm.where or audience.rfm.last) and not audience.rfm.event:
+            yield from _event(terms, audience, "rfm", grid_event(plan, audience))
 
 
 def _event(terms: dict[str, Term], definition: Definition, path: str, name: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from butfor.plan.conditions import event_conditions, steps, where_conditions
+from butfor.plan.conditions import event_conditions, grid_return, steps, where_conditions
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import (
@@ -155,10 +155,25 @@ def _happenings(plan: Plan) -> Iterator[Finding]:
     for definition, path, event, leaf in where_conditions(plan):
         if leaf.property:
             yield from _property(plan, definition, path, event, leaf.property)
+    for definition, root, leaf in event_conditions(plan):
+        yield from _taken_off(plan, definition, f"{root}.where", leaf.less or "", leaf.where)
     for audience in plan.all(Audience):
+        if audience.rfm:
+            yield from _taken_off(
+                plan, audience, "rfm.where", grid_return(plan, audience), audience.rfm.where
+            )
         for field in ("event", "less") if audience.rfm else ():
             if named := getattr(audience.rfm, field):
                 yield from _one_of(audience, f"rfm.{field}", "event term", named, events)
+
+
+def _taken_off(
+    plan: Plan, definition: Definition, path: str, less: str, where: Rule | None
+) -> Iterator[Finding]:
+    """Yield properties that what is taken off lacks: the same where chooses it."""
+    for at, leaf in leaves(where, path):
+        if leaf.property:
+            yield from _property(plan, definition, at, less, leaf.property)
 
 
 def _property(plan: Plan, definition: Definition, path: str, event: str, name: str) -> Iterator[Finding]:
