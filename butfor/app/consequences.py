@@ -14,7 +14,7 @@ import butfor.profiles as profiles
 from butfor.app.members import clock_of, stage_hub_facts
 from butfor.app.workspace import Workspace
 from butfor.audiences.membership import Stage
-from butfor.facts import Clock
+from butfor.facts import Clock, fact_queries, grid_facts
 from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check
 from butfor.plan.files import Place, kind_name
@@ -95,9 +95,9 @@ def consequences(ws: Workspace, definition: Definition) -> Consequences:
         left=sum(m.people for m in moves if m.before != m.after and not m.after),
         moves=[m for m in moves if m.before != m.after], examples=shown, uses=uses, from_day=day, because=because, warnings=[], sentence="",
     )  # fmt: skip
-    return msgspec.structs.replace(
-        made, warnings=_warnings(made, old), sentence=_sentence(made, plan.workspace.currency)
-    )
+    # A grid holds everybody, so its people move and never flood it.
+    warnings = [] if isinstance(definition, Audience) and definition.rfm else _warnings(made, old)
+    return msgspec.structs.replace(made, warnings=warnings, sentence=_sentence(made, plan.workspace.currency))
 
 
 def with_definition(plan: Plan, definition: Definition) -> Plan:
@@ -134,7 +134,7 @@ def _places(
         return _stages(ws, old, definition, new, clock)
     assert isinstance(definition, Audience)
     if definition.rfm is not None:
-        return _cells(ws, old, definition)
+        return _cells(old, definition, new, clock)
     stage, held = _stage(ws, old, definition, new, clock)
     stage_hub_facts(ws.hub, ws.lake, [stage])
     inside = [exp.Case().when(column(f"a_{i}"), literal(definition.id)).else_(literal("")) for i in range(2)]
@@ -166,7 +166,7 @@ def _with_spend(query: Query) -> Query:
 
 
 def _cells(
-    ws: Workspace, old: Definition | None, definition: Audience
+    old: Definition | None, definition: Audience, new: Plan, clock: Clock
 ) -> tuple[exp.Expression, exp.Expression, Query]:
     """The cells of a grid in force are columns of the traits; those of the changed one are computed beside them."""
     changed = msgspec.structs.replace(definition, id=_NEW)
@@ -176,12 +176,24 @@ def _cells(
             next_step="give rfm.borders, or butfor run once, which finds and stores them",
         )  # fmt: skip
     scores = profiles.score_columns(changed)
-    base = exp.select("*", *[e.as_(n, quoted=True) for n, e in scores.items()]).from_("traits")
+    base = exp.select("*", *[e.as_(n, quoted=True) for n, e in scores.items()]).from_(
+        _with_own_facts(new, changed, clock).subquery("o")
+    )
     full = exp.select("*", profiles.cell_column(changed).as_("new_cell")).from_(base.subquery("b"))
     was: exp.Expression = literal("")
     if isinstance(old, Audience) and old.rfm is not None:
         was = _cell(f"{old.id}_recency", f"{old.id}_cell")
     return was, _cell(f"{_NEW}_recency", "new_cell"), Query("app.cells", full)
+
+
+def _with_own_facts(plan: Plan, changed: Audience, clock: Clock) -> exp.Select:
+    """Return the traits, with the facts that a changed grid has of its own beside them."""
+    parts = fact_queries(plan, grid_facts(plan, changed), clock)
+    made = audiences.joined_facts(exp.select("t.*").from_("traits AS t"), parts)
+    columns = [
+        part.column(n, f"g{i}").as_(n, quoted=True) for i, part in enumerate(parts) for n in part.names
+    ]
+    return made.select(*columns)
 
 
 def _cell(score: str, cell: str) -> exp.Expression:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import butfor.audiences as audiences
 import butfor.ingest as ingest
 import butfor.profiles as profiles
+from butfor.app.borders import missing_borders
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
 from butfor.app.members import clock_of, compute_everybody, current_sizes
 from butfor.app.money import ArmReturn, arm_returns
@@ -22,7 +23,7 @@ from butfor.campaigns import CampaignRun, launch, read_experiment
 from butfor.campaigns.cooling import hold_pending
 from butfor.experiments.outcomes import contaminated
 from butfor.experiments.readout import Readout
-from butfor.facts import Clock, fact_queries
+from butfor.facts import Clock, all_grid_facts, fact_queries, grid_columns
 from butfor.identity import PeopleFound, coverage, joined_accounts, rules_of
 from butfor.identity.recount import recount
 from butfor.identity.sync import keep_up
@@ -31,7 +32,6 @@ from butfor.model import BadDefinition, BadInput, ButforError
 from butfor.plan import Plan, Problem, check, did_you_mean, load_plan, save_definition, search_terms
 from butfor.plan.kinds import Audience, Campaign, Definition, Experiment, Source, Term
 from butfor.plan.rules.references import audience_names
-from butfor.profiles.rfm import stored
 from butfor.store import Hub, Lake, Query, open_lake
 
 Progress = Callable[[str], None]
@@ -257,8 +257,8 @@ class Workspace:
     def rfm_cells(self, grid: str = "rfm") -> list[dict[str, Any]]:
         """Return people and spend per pair of scores of a grid, with the cell's name."""
         self.need_run()
-        self.plan.get(Audience, grid)
-        return list(self.lake.fetch(profiles.grid(grid)).to_pylist())
+        columns = grid_columns(self.plan.get(Audience, grid))
+        return list(self.lake.fetch(profiles.grid(grid, columns.spend)).to_pylist())
 
     def lifecycle(self, term: str = "lifecycle") -> list[dict[str, Any]]:
         """Return people and spend per value of a lifecycle term, in the order of its logic."""
@@ -328,33 +328,18 @@ class Workspace:
             grid_scores(plan),
             logic | grid_cells(plan),
             joined=joined,
-            parts=[*fact_queries(plan, profiles.computed_traits(plan), clock), *profiles.predictions(plan)],
+            parts=[
+                *fact_queries(plan, profiles.computed_traits(plan) | all_grid_facts(plan), clock),
+                *profiles.predictions(plan),
+            ],
             rechecks=rechecks,
         )
 
     def _store_borders(self, on: date) -> list[str]:
-        changed = []
-        for audience in self.plan.all(Audience):
-            if audience.rfm is None or audience.rfm.borders.recency:
-                continue
-            counts = {
-                name: [(r["val"], r["n"]) for r in self.lake.fetch(profiles.value_counts(trait)).to_pylist()]
-                for name, trait in (
-                    ("recency", "recency_days"),
-                    ("frequency", "orders"),
-                    ("monetary", "spend"),
-                )
-            }
-            if not counts["recency"]:
-                continue
-            rfm = msgspec.structs.replace(audience.rfm, borders=stored(audience.rfm, counts, on))
-            self.save(
-                msgspec.structs.replace(audience, rfm=rfm),
-                "borders found from the data and stored",
-                "butfor run",
-            )
-            changed.append(audience.id)
-        return changed
+        found = missing_borders(self.plan, self.lake, on)
+        for audience in found:
+            self.save(audience, "borders found from the data and stored", "butfor run")
+        return [audience.id for audience in found]
 
     def recompute(self) -> datetime:
         """Recompute traits and audiences of everybody as of the time they stand for; return it."""

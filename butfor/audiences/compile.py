@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from butfor.audiences.places import kilometres
 from butfor.audiences.rechecks import day_counter, trait_rechecks
-from butfor.facts import Clock, bare, compare, fact_name, fact_type
+from butfor.facts import Clock, bare, compare, fact_name, fact_type, grid_columns, grid_facts
 from butfor.model import BadDefinition, Refused
 from butfor.plan import Plan, did_you_mean
 from butfor.plan.kinds import Audience, Rule, Source, Term
@@ -169,8 +169,11 @@ class Compiler:
                 rule="the cell is in the grid",
                 next_step=did_you_mean(cell, cells),
             )
+        for fact in grid_facts(self.plan, audience).values():
+            for event in filter(None, (fact.event, fact.less)):
+                self._permit(_event_term(self.plan, event))
         for border in audience.rfm.borders.recency if audience.rfm else []:
-            found = day_counter(column("recency_days"), border, self.clock)
+            found = day_counter(column(grid_columns(audience).days), border, self.clock)
             self.rechecks |= {e.sql(): e for e in found}
         # Whoever bought has scores, though a grid with a gap may give them no cell.
         bought = exp.not_(exp.Is(this=column(f"{audience.id}_recency"), expression=exp.null()))

@@ -12,6 +12,7 @@ import msgspec
 from butfor.model import BadInput
 from butfor.plan import Plan, did_you_mean
 from butfor.plan.kinds import Rule, Term
+from butfor.plan.properties import LOCAL
 from butfor.plan.rule import UNITS, Take
 from butfor.plan.walk import operators
 
@@ -282,12 +283,12 @@ class _Parser:
 
     def _property(self, event: str, name: str) -> str:
         term = self.plan.get(Term, event)
-        if name in term.properties or name == "source" or name.startswith("product."):
+        if name in term.properties or name in (*LOCAL, "source") or name.startswith("product."):
             return name
         if name in term.products or (name == "amount" and term.products):
             return f"product.{name}"
         self.at -= 1
-        known = [*term.properties, *term.products, "source"]
+        known = [*term.properties, *term.products, *LOCAL, "source"]
         self.fail(f"a property of {event}, and {name} is none", did_you_mean(name, known))
         return None
 

@@ -18,7 +18,20 @@ from butfor.charts.findings import (
     share,
     total,
 )
-from butfor.charts.theme import ACCENT, DEEP, INK, MUTED, PALE, PAPER, WARN, dated, money, percent, shown
+from butfor.charts.theme import (
+    ACCENT,
+    DEEP,
+    INK,
+    MUTED,
+    PALE,
+    PAPER,
+    WARN,
+    compact,
+    dated,
+    money,
+    percent,
+    shown,
+)
 from butfor.profiles.gaps import GapCurve
 
 SHADES = [PALE, "#bcd8f1", "#8fbfe8", ACCENT, DEEP]
@@ -31,13 +44,15 @@ def rfm_grid(
     currency: str = "",
     as_of: object = "",
     colour: Literal["spend", "people"] = "spend",
+    amounts: bool = False,
 ) -> alt.LayerChart:
-    """Draw the RFM grid as a heat map: recency upwards, frequency to the right, both 1 (worst) to 5 (best).
+    """Draw the RFM grid as a heat map: recency upwards, frequency to the right, both from 1 (worst) to the best.
 
     Each row is one cell with ``recency``, ``frequency``, ``people``, ``spend`` (of the whole cell) and ``name``
-    (or ``cell``) of its segment. ``colour`` shows spend per person or the number of people.
+    (or ``cell``) of its segment. ``colour`` shows spend per person or the number of people. With ``amounts`` each cell says
+    its net spend and, where rows have one, its ``margin``.
     """
-    cells = [_cell(row, colour) for row in rows]
+    cells = [_cell(row, colour) | _amounts(row, amounts) for row in rows]
     steps = _steps([cell["shade"] for cell in cells])
     for cell in cells:
         cell["dark"] = cell["shade"] >= steps[2]
@@ -54,14 +69,43 @@ def rfm_grid(
     )
     ink = alt.condition("datum.dark", alt.value(PAPER), alt.value(INK))
     small = alt.ExprRef("width < 400 ? 9 : 11.5")
+    up = 20 if amounts else 0
     layers = [
         picture.mark_rect(stroke=PAPER, strokeWidth=3, cornerRadius=4).encode(color=fill),
-        picture.mark_text(dy=-13, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
-        picture.mark_text(dy=6, fontSize=small, lineHeight=12).encode(text="label:N", color=ink),
+        picture.mark_text(dy=-13 - up, fontSize=15, fontWeight=600).encode(text="count:N", color=ink),
+        picture.mark_text(dy=6 - up, fontSize=small, lineHeight=12).encode(text="label:N", color=ink),
     ]
-    what = shown("customers per cell with their segment", f"colour: {unit}", dated(as_of))
+    if amounts:
+        layers.append(
+            picture.mark_text(dy=18, fontSize=small, lineHeight=12).encode(text="amounts:N", color=ink)
+        )
+    what = shown(
+        "customers per cell with their segment",
+        _meant(rows, amounts, currency),
+        f"colour: {unit}",
+        dated(as_of),
+    )
     levels = len({row["recency"] for row in rows}) or 1
-    return finish(layers, rfm_finding(rows), what, 68 * levels)
+    return finish(layers, rfm_finding(rows), what, (112 if amounts else 68) * levels)
+
+
+def _meant(rows: Sequence[Row], amounts: bool, currency: str) -> str:
+    if not amounts:
+        return ""
+    margin = " and margin (m)" if any(row.get("margin") is not None for row in rows) else ""
+    return f"net spend{margin} of each{', ' + currency if currency else ''}"
+
+
+def _amounts(row: Row, wanted: bool) -> dict[str, str]:
+    """Return what a cell says of its money, a line each."""
+    if not wanted:
+        return {}
+    margin = row.get("margin")
+    lines = [
+        compact(float(row.get("spend") or 0)),
+        *([] if margin is None else [f"m {compact(float(margin))}"]),
+    ]
+    return {"amounts": "\n".join(lines)}
 
 
 def _steps(values: Sequence[float]) -> list[float]:

@@ -101,6 +101,18 @@ def money(amount: float, currency: str = "", digits: int | None = None) -> str:
     return _minus(f"{amount:,.{digits}f} {currency}".rstrip())
 
 
+def compact(amount: float) -> str:
+    """Return an amount in few characters, for places that have room for no more.
+
+    >>> compact(950), compact(12_345), compact(-2_500_000), compact(999_950), compact(0.5)
+    ('950', '12.3k', '−2.5M', '1M', '0.5')
+    """
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if abs(amount) >= 0.99995 * size:
+            return _minus(f"{round(amount / size, 1):g}{unit}")
+    return _minus(f"{round(amount, 0 if abs(amount) >= 10 else 1):g}")
+
+
 def signed(value: float, digits: int, unit: str = "") -> str:
     """Return a difference with its sign and unit.
 

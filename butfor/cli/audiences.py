@@ -13,9 +13,11 @@ from rich.markup import escape
 import butfor.cli.exports as exports
 from butfor.app import Workspace, open_workspace
 from butfor.app.audience_page import AudiencePage, audience_page
-from butfor.app.consequences import Consequences, change, consequences, undo_change
+from butfor.app.consequences import change, consequences, undo_change
 from butfor.audiences import parse_rule
 from butfor.charts.terminal import bars
+from butfor.cli.grids import audience_borders, audience_matrix
+from butfor.cli.moves import show_consequences
 from butfor.cli.show import JSON, emit, progress, table
 from butfor.model import BadInput
 from butfor.plan.files import read_definition
@@ -35,7 +37,7 @@ ACCEPT = typer.Option(False, "--accept", help="change it though it empties or fl
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     verbs = (
-        audience_list, audience_show, audience_diff, audience_set, audience_undo, audience_suggest,
+        audience_list, audience_show, audience_diff, audience_set, audience_undo, audience_suggest, audience_borders, audience_matrix,
     )  # fmt: skip
     group = typer.Typer(
         no_args_is_help=True,
@@ -268,31 +270,6 @@ def _with_borders(audience: Audience, given: list[str], why: str) -> Audience:
     changed: Borders = msgspec.structs.replace(audience.rfm.borders, **fields)
     rfm = msgspec.structs.replace(audience.rfm, borders=changed)
     return msgspec.structs.replace(audience, rfm=rfm, why=why or audience.why)
-
-
-def show_consequences(console: Console, found: Consequences, money: str, *, done: bool = False) -> None:
-    """Print what a change does, or did."""
-    console.print(
-        f"[bold]{escape(found.id)}[/]  {escape(found.sentence)} [dim]exact, as of {found.as_of:%Y-%m-%d %H:%M}[/]",
-        highlight=False,
-    )
-    rows = [
-        {"from": m.before or "(outside)", "to": m.after or "(outside)", "people": m.people, f"spend {money}": m.spend, f"margin {money}": m.margin}
-        for m in found.moves
-    ]  # fmt: skip
-    if rows:
-        console.print(table(rows, list(rows[0]), right=list(rows[0])[2:]))
-    for use in found.uses:
-        console.print(
-            f"  used by {use.kind} [bold]{escape(use.id)}[/] {escape(use.label)} [dim]{use.status}[/]",
-            highlight=False,
-        )
-    for warning in found.warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}")
-    if done:
-        console.print("saved and recomputed; butfor audience undo or term undo takes it back")
-    else:
-        console.print(f"from {found.from_day}: {escape(found.because)}", highlight=False)
 
 
 def audience_suggest(ctx: typer.Context, as_json: bool = JSON) -> None:

@@ -13,6 +13,7 @@ from butfor.app import open_workspace
 from butfor.cli.audiences import term_diff, term_set, term_undo
 from butfor.cli.show import JSON, emit, table
 from butfor.cli.sources import source_add, source_reconcile
+from butfor.cli.traits import term_add
 from butfor.plan import Plan, load_plan, search_terms
 from butfor.plan.kinds import Definition, Goal, Source, Term, to_builtins
 from butfor.plan.rules.goals import rewrite
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
             term_diff,
             term_set,
             term_undo,
+            term_add,
         ),  # and status, in butfor.cli.live
         "goal": (goal_list,),
         "quarantine": (quarantine_list,),

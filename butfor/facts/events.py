@@ -11,10 +11,12 @@ from sqlglot import exp
 
 from butfor.facts.clock import Clock, later
 from butfor.facts.compare import BAR, compare
-from butfor.facts.fact import fact_type, property_of, speaks_of_lines
+from butfor.facts.fact import fact_type, property_of
+from butfor.facts.local import local_property
 from butfor.model import BadDefinition
 from butfor.plan import Plan
 from butfor.plan.kinds import Rule, Term
+from butfor.plan.properties import local_part, speaks_of_lines, where_leaves
 from butfor.plan.rule import length
 from butfor.plan.walk import operators
 from butfor.store import aliased, all_of, any_of, column, literal, sql
@@ -147,29 +149,30 @@ def _rows(
 
 
 def _names(facts: Mapping[str, Rule]) -> list[str]:
-    read = [n for f in facts.values() for n in (f.of, *_where_names(f.where)) if n]
+    read = [
+        n for f in facts.values() for n in (f.of, *(leaf.property for leaf in where_leaves(f.where))) if n
+    ]
     return sorted(set(read) - {"source"})
-
-
-def _where_names(rule: Rule | None) -> list[str]:
-    if rule is None:
-        return []
-    inner = [*(rule.all or []), *(rule.any or []), *([rule.not_] if rule.not_ else [])]
-    return [n for r in inner for n in _where_names(r)] + ([rule.property] if rule.property else [])
 
 
 def _part(
     plan: Plan, key: _Group, event: str, sign: int, names: list[str], clock: Clock, widest: timedelta | None
 ) -> exp.Select:
+    term = plan.get(Term, event)
     cells: list[exp.Expression] = [
         column(c, "v") for c in ("event_id", "part", "account_id", "source", "occurred_at")
     ]
-    cells += [_cell(plan, event, n, sign) for n in names]
+    cells += [aliased(_cell(plan, term, n, clock.zone), _inner(n)) for n in names]
+    cells += [aliased(literal(sign), "sign")] if key.less else []
     made = exp.select(*cells).from_(exp.alias_(exp.to_table(f"ev_{event}"), "v", table=True), copy=False)
     if key.lines:
         made = made.join(f"ev_{event}__products AS l", on="l.event_id = v.event_id", copy=False)
         # An event in several parts has its lines once.
         made = made.where(exp.EQ(this=column("part", "v"), expression=literal(0)), copy=False)
+    if term.machine is not None:
+        # Scanners and proxies are nobody: what they did is not taken for what a person did.
+        made = made.join("machine AS m", on="m.event_id = v.event_id", join_type="left", copy=False)
+        made = made.where(exp.Is(this=column("event_id", "m"), expression=exp.null()), copy=False)
     # What is still ahead is looked at again when its time has come.
     made = made.where(exp.LTE(this=column("occurred_at", "v"), expression=clock.now()), copy=False)
     if widest is not None:
@@ -178,13 +181,12 @@ def _part(
     return made.where(exp.not_(exp.Is(this=column("account_id", "v"), expression=exp.null())), copy=False)
 
 
-def _cell(plan: Plan, event: str, name: str, sign: int) -> exp.Expression:
+def _cell(plan: Plan, term: Term, name: str, zone: str) -> exp.Expression:
+    property_of(plan, term.id, name)
+    if local_part(term, name):
+        return local_property(name, column("occurred_at", "v"), zone)
     inside = name.removeprefix("product.")
-    at: exp.Expression = column(inside, "l" if inside != name else "v")
-    kind = property_of(plan, event, name).type
-    if sign < 0 and kind in ("integer", "number", "money"):
-        at = exp.Neg(this=at)
-    return aliased(at, _inner(name))
+    return column(inside, "l" if inside != name else "v")
 
 
 def _inner(name: str) -> str:
@@ -265,6 +267,11 @@ def _taken(plan: Plan, fact: Rule, clock: Clock, widest: timedelta | None) -> ex
             f"condition on {fact.event}", value=f"{take} of {fact.of}", rule="only numbers and money can be added up",
             next_step="choose another property, or take: distinct",
         )  # fmt: skip
+    if fact.less and take != "sum":
+        raise BadDefinition(
+            f"condition on {fact.event}", value=f"{take} less {fact.less}", rule="less takes one sum off another",
+            next_step="write take: sum and of: a property, or leave less out",
+        )  # fmt: skip
     counted = all_of(_holds(plan, fact, clock), in_time(fact, clock, widest=widest))
     made = _TAKEN[take](fact, counted, clock)
     return exp.cast(made, _SQL[kind]) if kind in _SQL else made
@@ -283,7 +290,11 @@ def _count(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
 
 
 def _sum(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
-    return exp.Coalesce(this=exp.Sum(this=_case(counted, _at(fact.of or ""))), expressions=[literal(0)])
+    value = _at(fact.of or "")
+    if fact.less:
+        taken_off = exp.LT(this=column("sign", "e"), expression=literal(0))
+        value = _case(taken_off, exp.Neg(this=value.copy())).else_(value)
+    return exp.Coalesce(this=exp.Sum(this=_case(counted, value)), expressions=[literal(0)])
 
 
 def _average(fact: Rule, counted: exp.Expression, clock: Clock) -> exp.Expression:
@@ -409,11 +420,13 @@ def _when_they_age(
     at = column("occurred_at", "e")
     spans = {length(f.last) for f in facts.values() if f.last}
     spans |= {length(f.last) / 2 for f in facts.values() if f.last and f.take == "trend"}
-    found = {}
+    found: dict[str, exp.Expression] = {}
     for span in sorted(spans):
         inside = exp.GT(this=at.copy(), expression=later(clock.now(), -span))
-        oldest = at.copy() if span == widest else _case(inside, at.copy())
-        found[str(round(span.total_seconds() / 60))] = later(exp.Min(this=oldest), span)
+        # The time is moved inside: an engine that rewrites aggregates must not take this for the first time itself.
+        leaves = later(at, span)
+        oldest = leaves if span == widest else _case(inside, leaves)
+        found[str(round(span.total_seconds() / 60))] = exp.Min(this=oldest)
     return found
 
 

@@ -10,6 +10,7 @@ from butfor.facts.compare import OPERATORS
 from butfor.model import BadDefinition
 from butfor.plan import Plan, did_you_mean
 from butfor.plan.kinds import Property, Rule, Term
+from butfor.plan.properties import properties_of
 
 _WHOLE = ("count", "distinct", "days_since")
 _NUMBER = ("average", "days_between", "trend")
@@ -39,37 +40,14 @@ def fact_type(plan: Plan, fact: Rule) -> str:
 
 
 def property_of(plan: Plan, event: str, name: str) -> Property:
-    """Return a property of an event, or with ``product.`` before it of its lines.
+    """Return a property of an event, or with ``product.`` before it of its lines; ``hour`` and ``weekday`` are derived.
 
     Raises BadDefinition when there is none of that name.
     """
-    term = plan.get(Term, event)
-    inside = name.removeprefix("product.")
-    known = dict(term.products) if name != inside else {**term.properties, "source": _SOURCE}
-    if name != inside and term.products:
-        known["amount"] = _AMOUNT
-    if inside not in known:
-        names = [*term.properties, "source", *(f"product.{p}" for p in term.products)]
+    known = properties_of(plan.get(Term, event))
+    if name not in known:
         raise BadDefinition(
             f"condition on {event}", value=name, rule=f"it is a property of {event}, or product. and one of its lines",
-            next_step=did_you_mean(name, names),
+            next_step=did_you_mean(name, list(known)),
         )  # fmt: skip
-    return known[inside]
-
-
-_SOURCE = Property(type="text", means="the source that delivered it")
-_AMOUNT = Property(type="money", means="quantity times price")
-
-
-def speaks_of_lines(fact: Rule) -> bool:
-    """Say whether a fact reads the products of an event."""
-    names = [fact.of or "", *(leaf.property or "" for leaf in where_leaves(fact.where))]
-    return any(n.startswith("product.") for n in names)
-
-
-def where_leaves(rule: Rule | None) -> list[Rule]:
-    """Return the leaves of a ``where``."""
-    if rule is None:
-        return []
-    inner = [*(rule.all or []), *(rule.any or []), *([rule.not_] if rule.not_ else [])]
-    return [leaf for r in inner for leaf in where_leaves(r)] if inner else [rule]
+    return known[name]

@@ -19,6 +19,7 @@ from butfor.plan.envelope import Part, Positive, Share, Use
 from butfor.plan.envelope import Scalar as Scalar
 from butfor.plan.envelope import Type as Type
 from butfor.plan.rule import Rule as Rule
+from butfor.plan.rule import Span
 
 # --- source ------------------------------------------------------------------------------------
 
@@ -284,11 +285,20 @@ class Borders(Part, frozen=True, kw_only=True):
 
 
 class Rfm(Part, frozen=True, kw_only=True):
-    """An RFM grid: how many levels, the stored borders, and the named cells that cover it."""
+    """An RFM grid: how many levels, the stored borders, and the named cells that cover it.
+
+    It scores the base traits; or, with any of these, purchases of its own: only those ``where`` a rule over the event's
+    properties holds (a category, a group of shops), in the ``last`` span, of another ``event`` than the plan's purchase,
+    ``less`` another event than its returns.
+    """
 
     levels: Annotated[int, Meta(ge=2, le=10)] = 5
     borders: Borders = Borders()
     cells: dict[str, Cell] = {}
+    where: Rule | None = None
+    last: Span | None = None
+    event: str | None = None
+    less: str | None = None
 
 
 class Audience(Definition, tag="audience", frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from importlib import resources
 import msgspec
 from ruamel.yaml import YAML
 
-from butfor.plan.kinds import KINDS, Definition
+from butfor.plan.kinds import KINDS, Definition, Term
 
 # The systems that a brand has, and for each the definitions that its deliveries need.
 SYSTEMS = (
@@ -23,6 +23,14 @@ def retail_plan() -> list[Definition]:
 def system_definitions(system: str) -> list[Definition]:
     """Return the source and terms of one of ``SYSTEMS``."""
     return _read(f"sources/{system}.yaml")
+
+
+def trait_library() -> dict[str, Term]:
+    """Return the trait definitions that a workspace may add, by id; see docs/howto/traits.md."""
+    folder = resources.files("butfor.plan").joinpath("library", "traits")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    terms = [msgspec.convert(YAML(typ="safe").load(f.read_text(encoding="utf-8")), Term) for f in files]
+    return {t.id: t for t in terms}
 
 
 def system_examples(system: str) -> dict[str, str]:

@@ -60,6 +60,9 @@ def _rule_reads(rule: Rule, kind: str, name: str) -> bool:
 
 
 def _names(definition: Definition, kind: str, name: str) -> bool:
+    if isinstance(definition, Audience):
+        grid = definition.rfm
+        return kind == "term" and grid is not None and name in (grid.event, grid.less)
     if isinstance(definition, Campaign):
         return {
             "audience": definition.audience.partition(".")[0] == name, "experiment": definition.experiment == name,

@@ -18,6 +18,31 @@ OPERATORS = (
     "starts_with", "ends_with", "matches", "has_any", "has_all", "within_last", "within_next", "longer_ago", "later_than",
     "anniversary", "exists",
 )  # fmt: skip
+_NUMBERS = ("integer", "number", "money")
+_ORDERED = (*_NUMBERS, "date", "timestamp")
+_EVERY = (*_ORDERED, "boolean", "text")
+_TIMES = ("date", "timestamp")
+# The types that each operator compares; butfor.facts says how.
+TYPES_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("equals", "not_equals", "one_of", "none_of"), _EVERY),
+    **dict.fromkeys(("at_least", "at_most", "above", "below", "between"), _ORDERED),
+    **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with", "matches"), ("text",)),
+    **dict.fromkeys(("has_any", "has_all"), ("list",)),
+    **dict.fromkeys(("within_last", "within_next", "longer_ago", "later_than"), _TIMES),
+    "anniversary": ("date",), "exists": (*_EVERY, "list"),
+}  # fmt: skip
+# Operators whose values are of the type that they compare.
+WITH_VALUES = (
+    "equals",
+    "not_equals",
+    "one_of",
+    "none_of",
+    "at_least",
+    "at_most",
+    "above",
+    "below",
+    "between",
+)
 # What a condition may be about; it has exactly one of these.
 SUBJECTS = (
     "audience", "trait", "property", "event", "consent", "reachable", "near", "share", "source", "contacted",

@@ -12,19 +12,19 @@ from datetime import date
 
 from sqlglot import exp
 
+from butfor.facts import grid_columns
 from butfor.plan.kinds import Audience, Borders, Rfm
 from butfor.store import column, literal, named, sql
 
 
 @named("profiles.value_counts")
-def value_counts(trait: str) -> exp.Expression:
-    """How many buyers have each whole value of a trait, lowest first."""
-    return sql(
-        """
-        SELECT CAST(floor(CAST(trait AS DOUBLE)) AS BIGINT) AS val, count(*) AS n
-        FROM traits WHERE orders > 0 AND trait IS NOT NULL GROUP BY 1 ORDER BY 1
-        """.replace("trait AS", f'"{trait}" AS').replace("trait IS", f'"{trait}" IS')
-    )
+def value_counts(trait: str, orders: str = "orders") -> exp.Expression:
+    """How many buyers (by a count of purchases) have each whole value of a trait, lowest first."""
+    whole = exp.cast(exp.Floor(this=exp.cast(column(trait), "DOUBLE")), "BIGINT")
+    known = exp.not_(exp.Is(this=column(trait), expression=exp.null()))
+    bought = exp.GT(this=column(orders), expression=literal(0))
+    rows = exp.select(whole.as_("val")).from_("traits").where(bought, known).subquery("v")
+    return exp.select("val", "count(*) AS n").from_(rows).group_by("val").order_by("val")
 
 
 def borders_from(counts: Sequence[tuple[int, int]], levels: int) -> list[float]:
@@ -58,17 +58,19 @@ def stored(rfm: Rfm, counts: dict[str, list[tuple[int, int]]], set_on: date) -> 
 
 
 def score_columns(audience: Audience) -> dict[str, exp.Expression]:
-    """Return the score columns of a grid, as expressions over the base traits.
+    """Return the score columns of a grid, as expressions over the base traits or the grid's own facts.
 
     Scores run from 1 (worst) to ``levels`` (best); people without a purchase have none.
     """
-    rfm = audience.rfm
+    rfm, at = audience.rfm, grid_columns(audience)
     if rfm is None or not rfm.borders.recency:
         return {}
     return {
-        f"{audience.id}_recency": _score("recency_days", rfm.borders.recency, rfm.levels, low_is_good=True),
-        f"{audience.id}_frequency": _score("orders", rfm.borders.frequency, rfm.levels),
-        f"{audience.id}_monetary": _score("spend", rfm.borders.monetary, rfm.levels),
+        f"{audience.id}_recency": _score(
+            at.days, rfm.borders.recency, rfm.levels, at.orders, low_is_good=True
+        ),
+        f"{audience.id}_frequency": _score(at.orders, rfm.borders.frequency, rfm.levels, at.orders),
+        f"{audience.id}_monetary": _score(at.spend, rfm.borders.monetary, rfm.levels, at.orders, money=True),
     }
 
 
@@ -85,33 +87,43 @@ def cell_column(audience: Audience) -> exp.Expression:
     return case if case.args.get("ifs") else exp.cast(exp.null(), "TEXT")
 
 
-def _score(trait: str, borders: Sequence[float], levels: int, *, low_is_good: bool = False) -> exp.Case:
-    case = exp.Case().when(exp.EQ(this=column("orders"), expression=literal(0)), exp.null())
+def _score(
+    trait: str,
+    borders: Sequence[float],
+    levels: int,
+    orders: str,
+    *,
+    low_is_good: bool = False,
+    money: bool = False,
+) -> exp.Case:
+    case = exp.Case().when(exp.EQ(this=column(orders), expression=literal(0)), exp.null())
     for i, border in enumerate(borders):
-        case = case.when(_within(trait, border), literal(levels - i if low_is_good else i + 1))
+        case = case.when(_within(trait, border, money), literal(levels - i if low_is_good else i + 1))
     return case.else_(literal(1 if low_is_good else levels))
 
 
-def _within(trait: str, border: float) -> exp.Expression:
+def _within(trait: str, border: float, money: bool) -> exp.Expression:
     whole = int(border) if border == int(border) else border
-    if trait == "spend":
+    if money:
         # A border is the last whole unit of its level, cents above it included.
         return exp.LT(this=column(trait), expression=literal(int(border) + 1))
     return exp.LTE(this=column(trait), expression=literal(whole))
 
 
 @named("profiles.grid")
-def grid(audience: str) -> exp.Expression:
-    """People and net spend per pair of recency and frequency scores."""
+def grid(audience: str, spend: str = "spend") -> exp.Expression:
+    """People and net spend (a column of the traits) per pair of recency and frequency scores."""
     template = """
         SELECT g_recency AS recency, g_frequency AS frequency, g_cell AS cell, count(*) AS people,
-               CAST(sum(spend) AS DOUBLE) AS spend
+               CAST(sum(net_spend) AS DOUBLE) AS spend
         FROM traits WHERE g_recency IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """
     tree = sql(template)
     for found in tree.find_all(exp.Column):
         if found.name.startswith("g_"):
             found.replace(column(audience + found.name[1:]))
+        elif found.name == "net_spend":
+            found.replace(column(spend))
     return tree
 
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from sqlglot import exp
 
-from butfor.facts import Facts, fact_type, least
+from butfor.facts import Facts, all_grid_facts, fact_type, least
 from butfor.plan import Plan
 from butfor.plan.kinds import Audience, Rule, Term
 from butfor.profiles.value.summary import predicted_columns, prediction_column
@@ -60,7 +60,7 @@ def trait_table(plan: Plan) -> Table:
     for term in plan.all(Term):
         if term.what == "attribute" or (term.what == "trait" and term.logic):
             columns[term.id] = cast(Logical, term.type or "text")
-    for name, fact in computed_traits(plan).items():
+    for name, fact in (computed_traits(plan) | all_grid_facts(plan)).items():
         kind = fact_type(plan, fact)
         columns[name] = "text" if kind == "list" else cast(Logical, kind)
     columns |= {name: predicted_columns()[name] for name in wanted_predictions(plan)}

@@ -32,6 +32,7 @@ class Happening:
     source: str
     values: dict[str, Any]
     products: list[dict[str, Any]] = field(default_factory=list)
+    machine: bool = False
 
 
 @dataclass
@@ -207,9 +208,10 @@ def rows(
     """The events that count for a fact, once for each product where it asks for products."""
     found = []
     for e in who.events:
-        if e.term != term or (now and not _in_time(rule, e.at, world)):
+        if e.machine or e.term != term or (now and not _in_time(rule, e.at, world)):
             continue
-        own = {**e.values, "source": e.source}
+        local = e.at.replace(tzinfo=UTC).astimezone(ZoneInfo(world.zone))
+        own = {"hour": local.hour, "weekday": local.isoweekday(), **e.values, "source": e.source}
         rows = (
             [own | {f"product.{k}": v for k, v in p.items()} for p in e.products]
             if asks_products(rule)
@@ -260,7 +262,7 @@ def fact(rule: Rule, who: Human, world: World) -> Any:
     if take == "distinct":
         return len({v for *_, v in values})
     if take == "list":
-        return {v for *_, v in values} or None
+        return {str(v) for *_, v in values} or None
     if take == "most_frequent":
         ranked = sorted(Counter(v for *_, v in values).items(), key=lambda c: (-c[1], c[0]))
         return ranked[0][0] if ranked else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -135,8 +136,19 @@ def _worlds(lake_url: str, examples: int) -> None:
     )
     @given(st.integers(0, 2**32 - 1))
     def worlds(seed: int) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            play(seed, lake_url, Path(folder))
+        # Each world has a lake of its own: on a server it is a database in a folder.
+        mark = f"{seed}_{uuid.uuid4().hex[:4]}"
+        own = (
+            f"{lake_url}x{mark}".replace("/warehouse", f"/warehouse{mark}")
+            if "database=" in lake_url
+            else lake_url
+        )
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                play(seed, own, Path(folder))
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
 
     worlds()
 

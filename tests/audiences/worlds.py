@@ -16,9 +16,9 @@ from shops import changed, plan_of
 from butfor.app import Workspace
 from butfor.channels.consent import Statement, say
 from butfor.identity.read import PEOPLE_MAP
-from butfor.ingest.tables import ACCOUNT, IDENTIFIER, attribute_table, event_table, line_table
+from butfor.ingest.tables import ACCOUNT, IDENTIFIER, MACHINE, attribute_table, event_table, line_table
 from butfor.plan import Plan
-from butfor.plan.kinds import Audience, Property, Rule, Source, Term, Uses
+from butfor.plan.kinds import Audience, Machine, Property, Rule, Source, Term, Uses
 from butfor.store import Hub, Query, Table, open_lake, select
 
 MOMENTS = [
@@ -30,6 +30,7 @@ USES = Uses(target="allow", content="allow", insight="allow")
 TYPES = {
     "total": "money", "pieces": "integer", "weight": "number", "shop": "text", "gift": "boolean", "due": "date", "seen": "timestamp",
 }  # fmt: skip
+LOCAL = {"hour": "hour", "weekday": "weekday"}
 LINES = {"sku": "text", "price": "money", "quantity": "integer"}
 ATTRIBUTES = {
     "city": "text", "born": "date", "joined": "timestamp", "points": "integer", "score": "number", "saved": "money",
@@ -49,7 +50,12 @@ def definitions() -> list[Any]:
     made = [term(n, "attribute", type=t) for n, t in ATTRIBUTES.items()]
     made += [
         term("bought", "event", properties=props, products=lines),
-        term("viewed", "event", properties={"shop": Property(type="text"), "total": Property(type="money")}),
+        term(
+            "viewed",
+            "event",
+            properties={"shop": Property(type="text"), "total": Property(type="money")},
+            machine=Machine(after="bought"),
+        ),
     ]
     made += [Source(id=s, label=s, connector="csv", grain="event", columns={}) for s in ("till", "web")]
     made.append(
@@ -110,6 +116,10 @@ class Maker:
                 return Decimal(r.randint(-2, 12)) / 2
             case "boolean":
                 return r.random() < 0.5
+            case "hour":
+                return r.randint(0, 23)
+            case "weekday":
+                return r.randint(1, 7)
             case "date":
                 return self.day()
             case "timestamp":
@@ -157,6 +167,7 @@ class Maker:
             r.choice(["till", "web"]),
             values,
             products,
+            machine=not bought and r.random() < 0.2,
         )
 
     def people(self, n: int) -> list[Human]:
@@ -259,8 +270,8 @@ class Maker:
         props: dict[str, str] = (
             {**TYPES, "source": "text", **{f"product.{p}": k for p, k in LINES.items()}}
             if event == "bought"
-            else {"shop": "text", "source": "text"}
-        )
+            else {"shop": "text", "source": "text", "total": "money"}
+        ) | LOCAL
         name = r.choice(sorted(props))
         return changed(Rule(property=name), **self.operator(props[name]))
 
@@ -320,22 +331,20 @@ class Maker:
             )
             of = r.choice(sorted(choices))
             kind = choices[of] if take == "sum" else "number"
-            if (
-                take == "sum"
-                and of == "total"
-                and event == "bought"
-                and "where" not in fields
-                and r.random() < 0.5
-            ):
+            if take == "sum" and of == "total" and event == "bought" and r.random() < 0.5:
                 fields["less"] = "viewed"
+                if "where" in fields:
+                    fields["where"] = self.where("viewed")
         elif take in ("min", "max", "first", "last"):
             of = r.choice([None, "pieces", "total", "due", "seen"]) if event == "bought" else None
             kind = TYPES[of] if of else "timestamp"
             if of and "product." in str(fields.get("where")):
                 of, kind = None, "timestamp"
         elif take in ("distinct", "list", "most_frequent"):
-            of = r.choice(["shop", "product.sku"]) if event == "bought" else "shop"
-            kind = {"distinct": "integer", "list": "list", "most_frequent": "text"}[take]
+            of = r.choice(
+                ["shop", "product.sku", "hour", "weekday"] if event == "bought" else ["shop", "hour"]
+            )
+            kind = {"distinct": "integer", "list": "list", "most_frequent": LOCAL.get(of, "text")}[take]
         elif take in ("days_between", "trend"):
             kind = "number"
         if take == "trend":
@@ -438,6 +447,9 @@ class Shop:
                 for p, e in mine
             ]  # fmt: skip
             self.put(event_table(t), rows)
+            self.put(
+                MACHINE, [{"event_id": e.id, "term": name, "why": "a test"} for _, e in mine if e.machine]
+            )
             if t.products:
                 lines = [
                     {"row_id": str(uuid.UUID(int=self.made.random.getrandbits(128))), "event_id": e.id, "load_id": 1} | line

@@ -35,6 +35,14 @@ def test_rfm_grid_says_who_brings_the_money(cells):
     assert "champions" in svg
 
 
+def test_rfm_grid_with_amounts_says_net_spend_and_margin(cells):
+    priced = [row | {"margin": float(row["spend"]) / 4} for row in cells]
+    chart = rfm_grid(priced, currency="EUR", amounts=True)
+    assert [row["amounts"] for row in rows(chart)] == ["480k\nm 120k", "40k\nm 10k", "30k\nm 7.5k"]
+    assert "net spend and margin (m) of each, EUR" in heading(chart)[1]
+    assert "margin" not in heading(rfm_grid(cells, amounts=True))[1]
+
+
 def test_rfm_grid_by_people(cells):
     assert [row["shade"] for row in rows(rfm_grid(cells, colour="people"))] == [1_200.0, 800.0, 2_000.0]
     assert heading(rfm_grid([]))[0] == "Nobody is in the grid yet"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from plans import CUSTOMER_ID, assert_says, audience, found, one, trait, workspace
+from plans import CUSTOMER_ID, PURCHASE, assert_says, audience, found, one, trait, workspace
 
 ORDERS = trait("orders")
 GRID = """\
@@ -32,8 +32,8 @@ rfm:
 )
 def test_audience_that_can_be_read_passes(tmp_path: Path, rule: str) -> None:
     other = audience("other", "{trait: orders, one_of: [1, 2]}")
-    folder = workspace(tmp_path, CUSTOMER_ID, ORDERS, other, audience("some", rule))
-    assert [found(folder, code) for code in ("AUDIENCE", "VALUE", "REF", "USES")] == [[], [], [], []]
+    folder = workspace(tmp_path, CUSTOMER_ID, PURCHASE, ORDERS, other, audience("some", rule))
+    assert [found(folder, code) for code in ("AUDIENCE", "VALUE", "REF", "USES", "EVENT")] == [[]] * 5
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,16 @@ def test_audience_that_can_be_read_passes(tmp_path: Path, rule: str) -> None:
     [
         ("{trait: orders}", "has 0 operators (none)", "give exactly one"),
         ("{trait: orders, above: 1, below: 9}", "2 operators (above, below)", "under all:"),
-        ("{above: 1}", "names a trait with one operator", "at_least: 2"),
-        ("{}", "names a trait with one operator", "at_least: 2"),
-        ("{trait: orders, audience: x, above: 1}", "has trait and audience", "keep one"),
+        ("{above: 1}", "is about one of audience, trait, event", "at_least: 2"),
+        ("{}", "is about one of audience, trait, event", "at_least: 2"),
+        ("{trait: orders, audience: x, above: 1}", "has audience and trait", "keep one"),
         ("{all: [{audience: x}], trait: orders, above: 1}", "has all and trait", "keep one"),
         ("{all: [{audience: x}], any: [{audience: x}]}", "has all and any", "keep one"),
         ("{not: {trait: orders}}", "has 0 operators", "give exactly one"),
+        ("{property: total, above: 1}", "is about one of audience, trait, event", "stands inside where"),
+        ("{audience: x, above: 1}", "audience is true or not, and above has nothing", "negate with not"),
+        ("{event: order_completed}", "event order_completed has 0 operators", "give exactly one"),
+        ("{consent: email, equals: given, one_of: [given]}", "2 operators (equals, one_of)", "under all:"),
     ],
 )
 def test_condition_that_cannot_be_read_is_found(tmp_path: Path, rule: str, what: str, next_step: str) -> None:

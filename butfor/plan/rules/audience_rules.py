@@ -19,6 +19,8 @@ def check(plan: Plan) -> Iterator[Finding]:
     for definition, root, rule in rule_trees(plan):
         for path, node in nodes(rule, root):
             yield from _node(definition, path, node)
+        for path, leaf in leaves(rule, root):
+            yield from _before(definition, path, leaf)
 
 
 def _audience(plan: Plan, audience: Audience) -> Iterator[Finding]:
@@ -40,21 +42,36 @@ def _audience(plan: Plan, audience: Audience) -> Iterator[Finding]:
 
 def _node(definition: Definition, path: str, node: Rule) -> Iterator[Finding]:
     said, used = parts(node), operators(node)
-    compared = len(said) == 1 and said[0] in SUBJECTS and said[0] not in WHOLE
-    if compared and len(used) != 1:
-        yield Finding(
-            definition, path, f"{said[0]} {getattr(node, said[0])} has {len(used)} operators ({', '.join(used) or 'none'})",
-            "give exactly one; combine several conditions under all:",
-        )  # fmt: skip
-    elif len(said) > 1:
+    if len(said) > 1:
         yield Finding(
             definition, path, f"a condition has {' and '.join(said)}; only one of them would be read",
             "keep one, and combine several conditions under all:",
         )  # fmt: skip
-    elif not said or (used and not compared):
+    elif not said or said == ["property"]:
         yield Finding(
-            definition, path, "a condition names a trait with one operator, or an audience",
-            "write {trait: orders, at_least: 2}",
+            definition, path, f"a condition is about one of {', '.join(s for s in SUBJECTS if s != 'property')}, with one operator",
+            "write {trait: orders, at_least: 2}; a property stands inside where:",
+        )  # fmt: skip
+    elif said[0] in ("all", "any", "not", *WHOLE):
+        if used:
+            yield Finding(
+                definition, path, f"{said[0]} is true or not, and {used[0]} has nothing to compare", "leave the operator out; negate with not:"
+            )  # fmt: skip
+    elif len(used) != 1:
+        yield Finding(
+            definition, path, f"{said[0]} {getattr(node, said[0])} has {len(used)} operators ({', '.join(used) or 'none'})",
+            "give exactly one; combine several conditions under all:",
+        )  # fmt: skip
+
+
+def _before(definition: Definition, path: str, leaf: Rule) -> Iterator[Finding]:
+    """Yield conditions of lifecycle logic and policies that need more than the traits, which are computed before them."""
+    asked = [s for s in ("event", "consent", "reachable", "source", "contacted") if getattr(leaf, s)]
+    if not isinstance(definition, Audience) and (asked or leaf.entered or leaf.left):
+        what = asked[0] if asked else "when people came into an audience"
+        yield Finding(
+            definition, path, f"{definition.id} asks for {what}, and reads traits alone",
+            "give it a name: a term with what: trait and compute:, and use that",
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from butfor.plan.conditions import event_conditions, grid_return, steps, where_conditions
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
 from butfor.plan.kinds import (
@@ -17,6 +18,7 @@ from butfor.plan.kinds import (
     Source,
     Term,
 )
+from butfor.plan.properties import properties_of
 from butfor.plan.read import did_you_mean
 from butfor.plan.walk import PRODUCT_FACTS, leaves, named_events, targets
 
@@ -35,6 +37,7 @@ def check(plan: Plan) -> Iterator[Finding]:
             yield from _quantity(plan, metric, path, getattr(metric, path))
     for audience in plan.all(Audience):
         yield from _rule(plan, audience, "rule", audience.rule)
+    yield from _happenings(plan)
     for term in plan.all(Term):
         for i, case in enumerate(term.logic):
             yield from _rule(plan, term, f"logic.{i}.when", case.when)
@@ -128,6 +131,55 @@ def _rule(plan: Plan, definition: Definition, root: str, rule: Rule | None) -> I
             yield from _one_of(definition, path, "trait", leaf.trait, _terms(plan, "trait", "attribute"))
         if leaf.audience:
             yield from _one_of(definition, path, "audience", leaf.audience, audience_names(plan))
+        if leaf.source:
+            yield from _known(plan, definition, path, Source, leaf.source)
+        if leaf.contacted:
+            yield from _known(plan, definition, path, Campaign, leaf.contacted)
+        for channel in filter(None, (leaf.consent, leaf.reachable)):
+            yield from _one_of(definition, path, "identifier term", channel, _terms(plan, "identifier"))
+        for place in ("latitude", "longitude") if leaf.near else ():
+            yield from _one_of(definition, path, "attribute term", place, _terms(plan, "trait", "attribute"))
+
+
+def _happenings(plan: Plan) -> Iterator[Finding]:
+    """Yield events and properties that conditions, computed traits and grids name and nothing defines."""
+    events = _terms(plan, "event")
+    for definition, root, leaf in event_conditions(plan):
+        for path, step in steps(leaf, root):
+            for name in filter(None, (step.event, step.less)):
+                yield from _one_of(definition, path, "event term", name, events)
+            if step.of:
+                yield from _property(plan, definition, path, step.event or "", step.of)
+                if step.less:
+                    yield from _property(plan, definition, path, step.less, step.of)
+    for definition, path, event, leaf in where_conditions(plan):
+        if leaf.property:
+            yield from _property(plan, definition, path, event, leaf.property)
+    for definition, root, leaf in event_conditions(plan):
+        yield from _taken_off(plan, definition, f"{root}.where", leaf.less or "", leaf.where)
+    for audience in plan.all(Audience):
+        if audience.rfm:
+            yield from _taken_off(
+                plan, audience, "rfm.where", grid_return(plan, audience), audience.rfm.where
+            )
+        for field in ("event", "less") if audience.rfm else ():
+            if named := getattr(audience.rfm, field):
+                yield from _one_of(audience, f"rfm.{field}", "event term", named, events)
+
+
+def _taken_off(
+    plan: Plan, definition: Definition, path: str, less: str, where: Rule | None
+) -> Iterator[Finding]:
+    """Yield properties that what is taken off lacks: the same where chooses it."""
+    for at, leaf in leaves(where, path):
+        if leaf.property:
+            yield from _property(plan, definition, at, less, leaf.property)
+
+
+def _property(plan: Plan, definition: Definition, path: str, event: str, name: str) -> Iterator[Finding]:
+    term = plan.find(Term, event)
+    if term is not None and term.what == "event":
+        yield from _one_of(definition, path, f"property of {event}", name, list(properties_of(term)))
 
 
 def audience_names(plan: Plan) -> list[str]:

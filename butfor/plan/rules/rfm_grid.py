@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from butfor.plan.files import Plan
 from butfor.plan.finding import Finding
-from butfor.plan.kinds import Audience, Rfm
+from butfor.plan.kinds import Audience, Rfm, Term
 
 CODE = "RFM"
 LEVEL = "error"
@@ -18,6 +18,22 @@ def check(plan: Plan) -> Iterator[Finding]:
         if audience.rfm is not None:
             yield from _borders(audience, audience.rfm)
             yield from _cells(audience, audience.rfm)
+            yield from _own(plan, audience, audience.rfm)
+
+
+def _own(plan: Plan, audience: Audience, grid: Rfm) -> Iterator[Finding]:
+    """Yield grids of their own that leave open what a purchase or return is, and those whose columns are taken."""
+    if not (grid.where or grid.last or grid.event or grid.less):
+        return
+    for role, field in (("purchase", "event"), ("refund", "less")):
+        having = [t.id for t in plan.all(Term) if t.what == "event" and t.role == role]
+        if len(having) > 1 and not getattr(grid, field):
+            yield Finding(audience, "rfm", f"{', '.join(having)} have the role {role}", f"write {field}: {having[0]} under rfm:")  # fmt: skip
+    taken = [n for n in (f"{audience.id}_{c}" for c in ("days", "orders", "spend")) if plan.find(Term, n)]
+    if taken:
+        yield Finding(
+            audience, "id", f"the grid would write {taken[0]}, which is a term", "give the grid another id"
+        )
 
 
 def _borders(audience: Audience, grid: Rfm) -> Iterator[Finding]:
