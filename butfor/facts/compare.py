@@ -15,11 +15,9 @@ from sqlglot import exp
 from butfor.facts.clock import Clock
 from butfor.model import BadDefinition
 from butfor.plan.rule import length
+from butfor.plan.walk import TYPES_OF
 from butfor.store import all_of, any_of, literal
 
-NUMBERS = ("integer", "number", "money")
-ORDERED = (*NUMBERS, "date", "timestamp")
-EVERY = (*ORDERED, "boolean", "text")
 # What stands between the values of a list, and around it.
 BAR = "\n"
 Column = exp.Expression
@@ -158,28 +156,28 @@ def _negated(
 
 # A person without a value passes 'is not', 'is none of' and 'does not contain', and nothing else.
 OPERATORS: dict[str, Operator] = {
-    "equals": Operator(_binary(exp.EQ), EVERY, "value", "is"),
-    "not_equals": Operator(_binary(exp.NEQ), EVERY, "value", "is not", missing=True),
-    "at_least": Operator(_binary(exp.GTE), (*ORDERED, "text"), "value", "is at least"),
-    "at_most": Operator(_binary(exp.LTE), (*ORDERED, "text"), "value", "is at most"),
-    "above": Operator(_binary(exp.GT), (*ORDERED, "text"), "value", "is above"),
-    "below": Operator(_binary(exp.LT), (*ORDERED, "text"), "value", "is below"),
-    "between": Operator(_between, (*ORDERED, "text"), "pair", "is from"),
-    "one_of": Operator(_one_of, EVERY, "values", "is one of"),
-    "none_of": Operator(_negated(_one_of), EVERY, "values", "is none of", missing=True),
-    "contains": Operator(_contains, ("text",), "text", "contains"),
-    "not_contains": Operator(_negated(_contains), ("text",), "text", "does not contain", missing=True),
-    "starts_with": Operator(_starts, ("text",), "text", "starts with"),
-    "ends_with": Operator(_ends, ("text",), "text", "ends with"),
-    "matches": Operator(_matches, ("text",), "text", "matches the pattern"),
-    "has_any": Operator(_has(every=False), ("list",), "texts", "has any of"),
-    "has_all": Operator(_has(every=True), ("list",), "texts", "has all of"),
-    "within_last": Operator(_past(older=False), ("date", "timestamp"), "span", "is within the last"),
-    "within_next": Operator(_coming(later=False), ("date", "timestamp"), "span", "is within the next"),
-    "longer_ago": Operator(_past(older=True), ("date", "timestamp"), "span", "is longer ago than"),
-    "later_than": Operator(_coming(later=True), ("date", "timestamp"), "span", "is further ahead than"),
-    "anniversary": Operator(_anniversary, ("date",), "span", "has its day of the year within the next"),
-    "exists": Operator(_exists, (*EVERY, "list"), "flag", "is known"),
+    "equals": Operator(_binary(exp.EQ), TYPES_OF["equals"], "value", "is"),
+    "not_equals": Operator(_binary(exp.NEQ), TYPES_OF["not_equals"], "value", "is not", missing=True),
+    "at_least": Operator(_binary(exp.GTE), TYPES_OF["at_least"], "value", "is at least"),
+    "at_most": Operator(_binary(exp.LTE), TYPES_OF["at_most"], "value", "is at most"),
+    "above": Operator(_binary(exp.GT), TYPES_OF["above"], "value", "is above"),
+    "below": Operator(_binary(exp.LT), TYPES_OF["below"], "value", "is below"),
+    "between": Operator(_between, TYPES_OF["between"], "pair", "is from"),
+    "one_of": Operator(_one_of, TYPES_OF["one_of"], "values", "is one of"),
+    "none_of": Operator(_negated(_one_of), TYPES_OF["none_of"], "values", "is none of", missing=True),
+    "contains": Operator(_contains, TYPES_OF["contains"], "text", "contains"),
+    "not_contains": Operator(_negated(_contains), TYPES_OF["not_contains"], "text", "does not contain", missing=True),
+    "starts_with": Operator(_starts, TYPES_OF["starts_with"], "text", "starts with"),
+    "ends_with": Operator(_ends, TYPES_OF["ends_with"], "text", "ends with"),
+    "matches": Operator(_matches, TYPES_OF["matches"], "text", "matches the pattern"),
+    "has_any": Operator(_has(every=False), TYPES_OF["has_any"], "texts", "has any of"),
+    "has_all": Operator(_has(every=True), TYPES_OF["has_all"], "texts", "has all of"),
+    "within_last": Operator(_past(older=False), TYPES_OF["within_last"], "span", "is within the last"),
+    "within_next": Operator(_coming(later=False), TYPES_OF["within_next"], "span", "is within the next"),
+    "longer_ago": Operator(_past(older=True), TYPES_OF["longer_ago"], "span", "is longer ago than"),
+    "later_than": Operator(_coming(later=True), TYPES_OF["later_than"], "span", "is further ahead than"),
+    "anniversary": Operator(_anniversary, TYPES_OF["anniversary"], "span", "has its day of the year within the next"),
+    "exists": Operator(_exists, TYPES_OF["exists"], "flag", "is known"),
 }  # fmt: skip
 
 

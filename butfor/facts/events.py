@@ -444,6 +444,8 @@ def _most_frequent(plan: Plan, name: str, fact: Rule, clock: Clock) -> Facts:
         in_time(fact, clock, widest=widest),
         exp.not_(exp.Is(this=at.copy(), expression=exp.null())),
     )
+    if not key.lines:
+        counted = all_of(counted, exp.EQ(this=column("part", "e"), expression=literal(0)))
     again = next(
         iter(_when_they_age({name: fact}, clock, widest).values()), exp.cast(exp.null(), "TIMESTAMP")
     )

@@ -25,7 +25,7 @@ _TIMES = ("date", "timestamp")
 # The types that each operator compares; butfor.facts says how.
 TYPES_OF: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("equals", "not_equals", "one_of", "none_of"), _EVERY),
-    **dict.fromkeys(("at_least", "at_most", "above", "below", "between"), _ORDERED),
+    **dict.fromkeys(("at_least", "at_most", "above", "below", "between"), (*_ORDERED, "text")),
     **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with", "matches"), ("text",)),
     **dict.fromkeys(("has_any", "has_all"), ("list",)),
     **dict.fromkeys(("within_last", "within_next", "longer_ago", "later_than"), _TIMES),
