@@ -19,21 +19,25 @@ from live_calls import SITE, Live, track
 
 from butfor import store
 from butfor.app import Workspace, open_workspace
+from butfor.app.audience_page import audience_page
+from butfor.app.consequences import change, consequences, undo_change
 from butfor.app.customer import customer, find_people
 from butfor.app.export import export_audience
 from butfor.app.link import person_records
 from butfor.app.observed import observed
-from butfor.app.people import judge_pair, open_live, touch
+from butfor.app.people import judge_pair, look_again, open_live, touch
 from butfor.app.privacy import erase_person
 from butfor.app.recommend import recommend_all, recommendation_report, recommended
 from butfor.app.segment_table import import_segments
 from butfor.app.sources import add_source, reconcile
 from butfor.app.value import predict, prediction_runs
+from butfor.audiences import parse_rule
 from butfor.channels.sync import Answer
 from butfor.demo import demo_definitions, make_workspace, messages_of
 from butfor.model import StoreError
 from butfor.plan import load_plan, load_workspace_file, retail_plan, save_definition, save_workspace_file
 from butfor.plan.kinds import (
+    Audience,
     Experiment,
     Metric,
     Policy,
@@ -195,6 +199,11 @@ class Recorder:
         self.seen.append((query.name, normal(self._lake.fetch(query), query.ordered)))
         return self._lake.insert(name, query)
 
+    def scratch(self, table: Table, query: Query) -> None:
+        self._lake.scratch(table, query)
+        content = Query("content", store.select(table.name, list(table.columns)))
+        self.seen.append((query.name, normal(self._lake.fetch(content), False)))
+
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         for each in (keys, query):
             self.seen.append((each.name, normal(self._lake.fetch(each), each.ordered)))
@@ -271,8 +280,28 @@ def everything(folder: Path, lake_url: str, shop: Shop) -> list[tuple[str, Any]]
     with recorded(folder, NOW + timedelta(days=29)) as (ws, last):
         ws.as_of()
         leaving(ws, folder)
+        changing(ws)
         people_and_privacy(ws)
     return seen + more + last
+
+
+def changing(ws: Workspace) -> None:
+    """Ask what a change would do, make it, look at the audience then and now, and take it back."""
+    rule = parse_rule(
+        ws.plan,
+        "orders >= 1 and (sum(order_completed.total less order_refunded) > 10 in last 90 days or product_viewed then not order_completed "
+        "within 3 days or entered audience rfm.champions in last 30 days or reachable by email or known to till or contacted win_back)",
+    )
+    before = ws.computed_as_of()
+    changed = msgspec.structs.replace(ws.plan.get(Audience, "slipping"), rule=rule)
+    tried = msgspec.structs.replace(changed, id="tried", label="Tried")
+    for definition in (changed, tried, ws.plan.get(Audience, "rfm"), ws.plan.get(Term, "lifecycle")):
+        consequences(ws, definition)
+    change(ws, tried, "a try", "ann", accept=True)
+    audience_page(ws, "tried")
+    ws.members("tried", before)
+    undo_change(ws, "audience", "tried", "enough", "ann")
+    look_again(ws)
 
 
 def leaving(ws: Workspace, folder: Path) -> None:
