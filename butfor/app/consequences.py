@@ -20,7 +20,7 @@ from butfor.plan import Plan, Problem, check
 from butfor.plan.files import Place, kind_name
 from butfor.plan.kinds import Audience, Definition, Experiment, Term
 from butfor.plan.uses import Use, uses_of
-from butfor.store import Query, column, literal, named
+from butfor.store import Query, Table, column, literal, named, sql
 
 # The name of a changed grid beside the one in force.
 _NEW = "changed"
@@ -80,11 +80,12 @@ def consequences(ws: Workspace, definition: Definition) -> Consequences:
     clock = clock_of(plan, moment)
     old = plan.find(type(definition), definition.id)
     before, after, query = _places(ws, old, definition, new, clock)
-    rows = ws.lake.fetch(_moves(query, before, after)).to_pylist()
+    ws.lake.scratch(_TOLD, _told(query, before, after))
+    rows = ws.lake.fetch(_moves()).to_pylist()
     moves = [_move(r, plan.workspace.margin) for r in rows]
     shown = [
         {"person_id": str(r["person_id"]), "before": r["was"], "after": r["becomes"]}
-        for r in ws.lake.fetch(_movers(query, before, after, EXAMPLES)).to_pylist()
+        for r in ws.lake.fetch(_movers(EXAMPLES)).to_pylist()
     ]
     uses = uses_of(plan, definition)
     day, because = _when(ws, plan, uses, moment)
@@ -226,30 +227,30 @@ def _stages(
 
 
 @named("app.moves")
-def _moves(query: Query, before: exp.Expression, after: exp.Expression) -> exp.Expression:
+def _moves() -> exp.Expression:
     """People and net spend by where they were and where they come."""
-    inside = _told(query, before, after).subquery("q")
     return (
         exp.select("was", "becomes", "count(*) AS people", "CAST(coalesce(sum(spend), 0) AS DOUBLE) AS spend")
-        .from_(inside).group_by("was", "becomes").order_by("was", "becomes")
+        .from_("told").group_by("was", "becomes").order_by("was", "becomes")
     )  # fmt: skip
 
 
 @named("app.movers")
-def _movers(query: Query, before: exp.Expression, after: exp.Expression, most: int) -> exp.Expression:
+def _movers(most: int) -> exp.Expression:
     """Some of those who move, those who spent most first."""
-    inside = _told(query, before, after).subquery("q")
-    moved = exp.NEQ(this=exp.column("was"), expression=exp.column("becomes"))
-    return (
-        exp.select("person_id", "was", "becomes")
-        .from_(inside)
-        .where(moved)
-        .order_by("spend DESC", "person_id")
-        .limit(most)
+    return sql(
+        "SELECT person_id, was, becomes FROM told WHERE was <> becomes ORDER BY spend DESC, person_id LIMIT :most",
+        most=most,
     )
 
 
-def _told(query: Query, before: exp.Expression, after: exp.Expression) -> exp.Select:
+# Where everybody was and where they come.
+_TOLD = Table("told", {"person_id": "uuid", "spend": "money", "was": "text", "becomes": "text"})
+
+
+@named("app.told")
+def _told(query: Query, before: exp.Expression, after: exp.Expression) -> exp.Expression:
+    """Where each person was and where they come."""
     assert isinstance(query.expression, exp.Select)
     cells = [before.copy().as_("was"), after.copy().as_("becomes")]
     return exp.select("person_id", "spend", *cells).from_(query.expression.subquery("x"))

@@ -32,6 +32,7 @@ from butfor.audiences.membership import (
 )
 from butfor.channels.consent import consents
 from butfor.facts import Clock, clock_at
+from butfor.identity import joined_accounts
 from butfor.plan import Plan
 from butfor.store import SOME_TIME, Hub, Lake, Query, Table, named, sql
 
@@ -62,10 +63,11 @@ def compute_everybody(plan: Plan, hub: Hub, lake: Lake, as_of: datetime) -> Comp
     lake.ensure(MEMBERSHIP, PAST, RECHECK, SIZES)
     clock = clock_of(plan, as_of)
     compiled = audiences.compile_audiences(plan, clock)
+    joined = bool(lake.fetch(joined_accounts())["n"][0].as_py())
     stage_hub_facts(hub, lake, compiled.stages)
     _drop_others(lake, compiled.names, as_of)
     for i, stage in enumerate(compiled.stages):
-        lake.scratch(flag_table(stage), flags(plan, stage, clock))
+        lake.scratch(flag_table(stage), flags(plan, stage, clock, joined=joined))
         names, others = list(stage.conditions), _others(compiled, stage)
         lake.insert(PAST.name, ended(names, as_of))
         lake.rebuild(MEMBERSHIP, members_after(names, others, as_of))

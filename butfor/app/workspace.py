@@ -329,7 +329,9 @@ class Workspace:
             logic | grid_cells(plan),
             joined=joined,
             parts=[
-                *fact_queries(plan, profiles.computed_traits(plan) | all_grid_facts(plan), clock),
+                *fact_queries(
+                    plan, profiles.computed_traits(plan) | all_grid_facts(plan), clock, joined=joined
+                ),
                 *profiles.predictions(plan),
             ],
             rechecks=rechecks,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
 from sqlglot import exp
@@ -124,9 +123,12 @@ def flag_table(stage: Stage) -> Table:
 
 
 @named("audiences.flags")
-def flags(plan: Plan, stage: Stage, clock: Clock, traits: str = "traits") -> exp.Expression:
+def flags(
+    plan: Plan, stage: Stage, clock: Clock, traits: str = "traits", joined: bool = True
+) -> exp.Expression:
     """One row per person: whether each audience of a stage holds them, in the order of its conditions."""
-    parts = [*fact_queries(plan, _about_events(stage.facts), clock), *known_queries(stage.facts, clock)]
+    about = _about_events(stage.facts)
+    parts = [*fact_queries(plan, about, clock, joined=joined), *known_queries(stage.facts, clock)]
     events = [f"ev_{t.id}" for t in plan.all(Term) if t.what == "event"]
     if events:
         parts.append(future_events(events, clock))
@@ -165,25 +167,24 @@ def members_after(
     names: Sequence[str], others: Sequence[str], as_of: datetime, among: str | None = None
 ) -> exp.Expression:
     """The members after a stage (of the people ``among``): as its flags say, each since when; and those of ``others`` as they stand."""
-    parts = [_one(i, name) for i, name in enumerate(names)]
-    fresh: exp.Expression = exp.union(*parts, distinct=False, copy=False) if len(parts) > 1 else parts[0]
-    found = sql(
+    parts = [_one(i, name, as_of) for i, name in enumerate(names)]
+    if others:
+        parts.append(standing_members(others, among))
+    return exp.union(*parts, distinct=False, copy=False) if len(parts) > 1 else parts[0]
+
+
+def _one(at: int, name: str, as_of: datetime) -> exp.Select:
+    # One small join for each audience: ids are compared with the ids of that audience only.
+    base = sql(
         """
-        SELECT f.audience, f.person_id, coalesce(m.since, :as_of) AS since, :as_of AS as_of
-        FROM _fresh AS f LEFT JOIN membership AS m ON m.audience = f.audience AND m.person_id = f.person_id
+        SELECT f.person_id, :name AS audience, coalesce(m.since, :as_of) AS since, :as_of AS as_of FROM audience_flags AS f
+        LEFT JOIN (SELECT person_id, since FROM membership WHERE audience = :name) AS m ON m.person_id = f.person_id
         """,
-        {"_fresh": fresh},
+        name=name,
         as_of=as_of,
     )
-    if not others:
-        return found
-    return exp.union(cast(exp.Select, found), standing_members(others, among), distinct=False, copy=False)
-
-
-def _one(at: int, name: str) -> exp.Select:
-    base = sql("SELECT person_id, :name AS audience FROM audience_flags", name=name)
     assert isinstance(base, exp.Select)
-    return base.where(column(f"a_{at}"))
+    return base.where(column(f"a_{at}", "f"), copy=False)
 
 
 @named("audiences.ended")
@@ -235,7 +236,7 @@ def _among(query: exp.Select, among: str | None) -> exp.Select:
 
 def standing_members(names: Sequence[str], among: str | None = None) -> exp.Select:
     """Return the members of some audiences as they stand (of the people ``among``)."""
-    other = sql("SELECT m.audience, m.person_id, m.since, m.as_of FROM membership AS m")
+    other = sql("SELECT m.person_id, m.audience, m.since, m.as_of FROM membership AS m")
     assert isinstance(other, exp.Select)
     return _among(_of(other, names), among)
 

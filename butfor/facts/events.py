@@ -55,8 +55,11 @@ _ALONE = ("most_frequent",)
 _REACHES = (35, 100, 200, 400, 10**9)
 
 
-def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock) -> list[Facts]:
-    """Return the queries that give every fact its column; raise BadDefinition for a fact that cannot be read."""
+def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock, *, joined: bool = True) -> list[Facts]:
+    """Return the queries that give every fact its column; raise BadDefinition for a fact that cannot be read.
+
+    Where no accounts are ``joined``, each person is one account, and accounts need not be summed up again.
+    """
     groups: dict[_Group, dict[str, Rule]] = {}
     alone: list[Facts] = []
     for name, fact in sorted(facts.items()):
@@ -68,7 +71,7 @@ def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock) -> list[Fa
             steps = _in_steps(_taken(plan, fact, clock, None))
             key = _Group(fact.event or "", fact.less, speaks_of_lines(fact), _reach(fact), steps)
             groups.setdefault(key, {})[name] = fact
-    return [_together(plan, key, inside, clock) for key, inside in groups.items()] + alone
+    return [_together(plan, key, inside, clock, joined) for key, inside in groups.items()] + alone
 
 
 def _reach(fact: Rule) -> int:
@@ -77,14 +80,17 @@ def _reach(fact: Rule) -> int:
     return next(r for r in _REACHES if length(fact.last).days <= r)
 
 
-def _together(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock) -> Facts:
+def _together(plan: Plan, key: _Group, facts: Mapping[str, Rule], clock: Clock, joined: bool) -> Facts:
     spans = [length(f.last) for f in facts.values() if f.last]
     widest = max(spans, default=None)
     taken = {name: _taken(plan, fact, clock, widest) for name, fact in facts.items()}
-    again = {f"r_{key.event}_{key.reach}_{n}": e for n, e in _when_they_age(facts, clock, widest).items()}
+    again = {
+        f"r_{key.event}_{key.reach}_{n}": e
+        for n, e in _when_they_age(facts, clock, widest, steps=key.steps).items()
+    }
     rows = _rows(plan, key, facts, clock, widest)
     zeros = frozenset(n for n, f in facts.items() if (f.take or "count") in ("count", "sum", "distinct"))
-    query = _summed(taken | again, rows) if key.steps else _at_once(taken | again, rows)
+    query = _summed(taken | again, rows, joined) if key.steps else _at_once(taken | again, rows)
     return Facts(query, list(facts), list(again), zeros)
 
 
@@ -110,7 +116,7 @@ def _in_steps(made: exp.Expression) -> bool:
     return all(type(f) in _MERGES and not isinstance(f.this, exp.Distinct) for f in found)
 
 
-def _summed(columns: Mapping[str, exp.Expression], rows: exp.Expression) -> exp.Select:
+def _summed(columns: Mapping[str, exp.Expression], rows: exp.Expression, joined: bool) -> exp.Select:
     """Take facts of each account and then of each person: events need no join, and accounts are few."""
     inner: dict[str, str] = {}
     parts: list[exp.Expression] = []
@@ -123,7 +129,8 @@ def _summed(columns: Mapping[str, exp.Expression], rows: exp.Expression) -> exp.
         if text not in inner:
             inner[text] = f"p_{len(inner)}"
             parts.append(aliased(node.copy(), inner[text]))
-        whole = cast(exp.Expression, merge(this=column(inner[text], "i")))
+        own = column(inner[text], "i")
+        whole = cast(exp.Expression, merge(this=own)) if joined else own
         return exp.cast(whole, "BIGINT") if isinstance(node, exp.Count) else whole
 
     outer = [aliased(e.transform(merged), n) for n, e in columns.items()]
@@ -133,9 +140,8 @@ def _summed(columns: Mapping[str, exp.Expression], rows: exp.Expression) -> exp.
         .group_by(column("account_id", "e"))
     )
     query = exp.select(column("person_id", "p"), *outer).from_(accounts.subquery("i", copy=False), copy=False)
-    return query.join("people_map AS p", on="p.account_id = i.account_id", copy=False).group_by(
-        column("person_id", "p")
-    )
+    query = query.join("people_map AS p", on="p.account_id = i.account_id", copy=False)
+    return query.group_by(column("person_id", "p"), copy=False) if joined else query
 
 
 def _rows(
@@ -414,7 +420,7 @@ _TAKEN: dict[str, Callable[[Rule, exp.Expression, Clock], exp.Expression]] = {
 
 
 def _when_they_age(
-    facts: Mapping[str, Rule], clock: Clock, widest: timedelta | None
+    facts: Mapping[str, Rule], clock: Clock, widest: timedelta | None, *, steps: bool = False
 ) -> dict[str, exp.Expression]:
     """Return when the oldest event of each span leaves it, and for a trend when one changes halves."""
     at = column("occurred_at", "e")
@@ -423,10 +429,10 @@ def _when_they_age(
     found: dict[str, exp.Expression] = {}
     for span in sorted(spans):
         inside = exp.GT(this=at.copy(), expression=later(clock.now(), -span))
-        # The time is moved inside: an engine that rewrites aggregates must not take this for the first time itself.
-        leaves = later(at, span)
-        oldest = leaves if span == widest else _case(inside, leaves)
-        found[str(round(span.total_seconds() / 60))] = exp.Min(this=oldest)
+        # Taken at once, the time is moved inside: an engine that rewrites aggregates must not take this for the first time itself.
+        moved = at.copy() if steps else later(at, span)
+        oldest = exp.Min(this=moved if span == widest else _case(inside, moved))
+        found[str(round(span.total_seconds() / 60))] = later(oldest, span) if steps else oldest
     return found
 
 
