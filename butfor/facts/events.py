@@ -52,7 +52,7 @@ class _Group(msgspec.Struct, frozen=True):
 
 _ALONE = ("most_frequent",)
 # Spans of up to so many days are answered together: a pass reads no more of the past than its longest span.
-_REACHES = (35, 100, 200, 400, 10**9)
+_REACHES = (100, 200, 400, 10**9)
 
 
 def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock, *, joined: bool = True) -> list[Facts]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -61,11 +61,24 @@ class DuckLake:
 
     def rebuild(self, table: Table, query: Query) -> int:
         """Replace a derived table by the rows of a query."""
-        return _count(self._run(f'CREATE OR REPLACE TABLE "{table.name}" AS {_typed(table, query)}'))
+        with self._unordered():
+            return _count(self._run(f'CREATE OR REPLACE TABLE "{table.name}" AS {_typed(table, query)}'))
 
     def scratch(self, table: Table, query: Query) -> None:
         """Keep the rows of a query in a temporary table."""
-        self._run(f'CREATE OR REPLACE TEMP TABLE "{table.name}" AS {_typed(table, query)}')
+        with self._unordered():
+            self._run(f'CREATE OR REPLACE TEMP TABLE "{table.name}" AS {_typed(table, query)}')
+
+    @contextmanager
+    def _unordered(self) -> Iterator[None]:
+        """Let rows of a derived table be written as they come: whoever reads in an order says so."""
+        self._run("SET preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            # After an error the transaction takes no more statements; that error is the one to hear of.
+            with suppress(duckdb.Error):
+                self._con.execute("SET preserve_insertion_order = true")
 
     def replace(self, table: Table, key: str, keys: Query, query: Query) -> int:
         """Put the rows of a query in the place of those whose key is among some."""
