@@ -17,7 +17,7 @@ from butfor.app.workspace import Workspace
 from butfor.catalog.recommend import History
 from butfor.catalog.recommend.again import RIPE, refill_cycles
 from butfor.facts import Clock
-from butfor.facts.events import in_time, where_condition
+from butfor.facts.passes import in_time, where_condition
 from butfor.plan.kinds import Audience, Rule, Term
 from butfor.plan.walk import leaves
 from butfor.store import all_of, column, named

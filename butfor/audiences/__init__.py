@@ -19,7 +19,8 @@ from butfor.audiences.membership import (
     newest,
     sizes,
 )
-from butfor.audiences.text import parse_rule, rule_text
+from butfor.audiences.text import parse_rule
+from butfor.audiences.words import rule_text
 
 __all__ = [
     "CHANNELS", "MEMBERSHIP", "PAST", "RECHECK", "SIZES", "AudienceSize", "Compiled", "Compiler", "Stage", "audience_names",

@@ -13,13 +13,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from butfor.plan.audience import Audience as Audience
+from butfor.plan.audience import Borders as Borders
+from butfor.plan.audience import Cell as Cell
+from butfor.plan.audience import Rfm as Rfm
 from butfor.plan.envelope import Definition as Definition
 from butfor.plan.envelope import Expectation as Expectation
 from butfor.plan.envelope import Part, Positive, Share, Use
 from butfor.plan.envelope import Scalar as Scalar
 from butfor.plan.envelope import Type as Type
 from butfor.plan.rule import Rule as Rule
-from butfor.plan.rule import Span
 
 # --- source ------------------------------------------------------------------------------------
 
@@ -262,52 +265,6 @@ class Goal(Definition, tag="goal", frozen=True, kw_only=True):
     approver: str = ""
     sign_offs: dict[str, date | None] = {}
     guardrails: list[str] = []
-
-
-# --- audience ------------------------------------------------------------------------------------
-
-
-class Cell(Part, frozen=True, kw_only=True):
-    """A named block of the RFM grid: the scores (1 worst, n best) that belong to it."""
-
-    recency: list[int]
-    frequency: list[int]
-    means: str = ""
-
-
-class Borders(Part, frozen=True, kw_only=True):
-    """Stored upper borders of scores; recency in days (fewer is better), money in the workspace's currency."""
-
-    recency: list[float] = []
-    frequency: list[float] = []
-    monetary: list[float] = []
-    set_on: date | None = None
-
-
-class Rfm(Part, frozen=True, kw_only=True):
-    """An RFM grid: how many levels, the stored borders, and the named cells that cover it.
-
-    It scores the base traits; or, with any of these, purchases of its own: only those ``where`` a rule over the event's
-    properties holds (a category, a group of shops), in the ``last`` span, of another ``event`` than the plan's purchase,
-    ``less`` another event than its returns.
-    """
-
-    levels: Annotated[int, Meta(ge=2, le=10)] = 5
-    borders: Borders = Borders()
-    cells: dict[str, Cell] = {}
-    where: Rule | None = None
-    last: Span | None = None
-    event: str | None = None
-    less: str | None = None
-
-
-class Audience(Definition, tag="audience", frozen=True, kw_only=True):
-    """People chosen by a rule tree or by an RFM grid, and why (R-191)."""
-
-    label: str
-    rule: Rule | None = None
-    rfm: Rfm | None = None
-    why: str = ""
 
 
 # --- offer, campaign, experiment -------------------------------------------------------------------
