@@ -43,14 +43,14 @@ def fact_queries(plan: Plan, facts: Mapping[str, Rule], clock: Clock, *, joined:
 def _together(plan: Plan, key: Group, facts: Mapping[str, Rule], clock: Clock, joined: bool) -> Facts:
     spans = [length(f.last) for f in facts.values() if f.last]
     widest = max(spans, default=None)
-    taken = {name: taken(plan, fact, clock, widest) for name, fact in facts.items()}
+    columns = {name: taken(plan, fact, clock, widest) for name, fact in facts.items()}
     again = {
         f"r_{key.event}_{key.reach}_{n}": e
         for n, e in when_they_age(facts, clock, widest, steps=key.steps).items()
     }
     rows = rows_of(plan, key, facts, clock, widest)
     zeros = frozenset(n for n, f in facts.items() if (f.take or "count") in ("count", "sum", "distinct"))
-    query = _summed(taken | again, rows, joined) if key.steps else _at_once(taken | again, rows)
+    query = _summed(columns | again, rows, joined) if key.steps else _at_once(columns | again, rows)
     return Facts(query, list(facts), list(again), zeros)
 
 
