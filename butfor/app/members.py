@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from butfor.audiences.membership import (
     ended,
     flag_table,
     flags,
+    holders,
+    look_at,
     members_after,
     members_of,
     names_with_members,
@@ -33,7 +35,9 @@ from butfor.audiences.membership import (
 from butfor.channels.consent import consents
 from butfor.facts import Clock, clock_at
 from butfor.identity import joined_accounts
+from butfor.identity.read import stage_ids
 from butfor.plan import Plan
+from butfor.plan.kinds import Rule
 from butfor.store import SOME_TIME, Hub, Lake, Query, Table, named, sql
 
 
@@ -124,6 +128,28 @@ def stage_hub_facts(hub: Hub, lake: Lake, stages: Iterable[Stage]) -> None:
         ]
         table = pa.Table.from_pylist(rows, STAGED_CONTACT.arrow_schema())
         lake.stage(STAGED_CONTACT.name, table, like=STAGED_CONTACT)
+
+
+def contacted(plan: Plan, lake: Lake, campaign: str, people: Iterable[str], moment: datetime) -> None:
+    """Have people looked at whom a campaign contacted, where some audience asks for that."""
+    if RECHECK.name in lake.tables() and _asked(plan, lambda f: f.contacted == campaign):
+        _look(lake, people, moment)
+
+
+def consented(plan: Plan, lake: Lake, address: str, moment: datetime) -> None:
+    """Have people looked at who have an address that somebody said yes or no at, where some audience asks for that."""
+    if RECHECK.name in lake.tables() and _asked(plan, lambda f: bool(f.consent or f.reachable)):
+        _look(lake, map(str, lake.fetch(holders(address))["person_id"].to_pylist()), moment)
+
+
+def _asked(plan: Plan, wanted: Callable[[Rule], bool]) -> bool:
+    stages = audiences.compile_audiences(plan, clock_of(plan, datetime(2000, 1, 1))).stages
+    return any(wanted(f) for s in stages for f in s.facts.values())
+
+
+def _look(lake: Lake, people: Iterable[str], moment: datetime) -> None:
+    stage_ids(lake, "staged_look", set(people), "person_id")
+    lake.insert(RECHECK.name, look_at(moment))
 
 
 def _consents(hub: Hub) -> pa.Table:

@@ -16,7 +16,7 @@ import butfor.ingest as ingest
 import butfor.profiles as profiles
 from butfor.app.borders import missing_borders
 from butfor.app.compute import compiled_logic, event_tables, grid_cells, grid_scores, tables_of
-from butfor.app.members import clock_of, compute_everybody, current_sizes
+from butfor.app.members import clock_of, compute_everybody, contacted, current_sizes
 from butfor.app.money import ArmReturn, arm_returns
 from butfor.app.settle import settle
 from butfor.campaigns import CampaignRun, launch, read_experiment
@@ -193,17 +193,22 @@ class Workspace:
     ) -> CampaignRun:
         """Decide and deliver a campaign; repeating it sends nothing twice. With ``send_at`` it is delivered later."""
         self.need_run()
-        definition = self.plan.get(Campaign, campaign)
-        return launch(
+        definition, moment = self.plan.get(Campaign, campaign), as_of or self.as_of()
+        done = launch(
             self.plan,
             self.hub,
             self.lake,
             self.folder / DATA,
             definition,
-            as_of=as_of or self.as_of(),
+            as_of=moment,
             dry=dry,
             send_at=send_at,
         )
+        if not dry:
+            contacted(
+                self.plan, self.lake, campaign, {r["person_id"] for r in self.contacts(campaign)}, moment
+            )
+        return done
 
     def contacts(self, campaign: str) -> list[dict[str, Any]]:
         """Return every decision of a campaign: sent, held and suppressed, with reasons."""

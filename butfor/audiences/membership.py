@@ -253,6 +253,24 @@ def recheck_rows() -> exp.Expression:
     return sql("SELECT person_id, recheck_at FROM audience_flags WHERE recheck_at IS NOT NULL")
 
 
+@named("audiences.looked_at")
+def look_at(moment: datetime) -> exp.Expression:
+    """The staged people, to be looked at from a moment on."""
+    return sql("SELECT person_id, :moment AS recheck_at FROM staged_look", moment=moment)
+
+
+@named("audiences.holders")
+def holders(address: str) -> exp.Expression:
+    """The people with an address."""
+    return sql(
+        """
+        SELECT DISTINCT p.person_id FROM identifier AS i JOIN people_map AS p ON p.account_id = i.account_id
+        WHERE i.val = :address ORDER BY p.person_id
+        """,
+        address=literal(address),
+    )
+
+
 @named("audiences.due")
 def due(now: datetime) -> exp.Expression:
     """The people whose membership may have changed by now."""

@@ -10,6 +10,7 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
 from butfor.app.customer import customer
+from butfor.app.members import consented
 from butfor.app.people import Decided, account_of, credit, decide_review, judge_pair, undo, withdraw
 from butfor.catalog import Balance, Posted, balance, redeem
 from butfor.channels.consent import Statement, consents, say
@@ -157,6 +158,7 @@ class People(Routes):
                 source=data.source,
             )
             say(ws.hub, [said], ws.now)
+            locked(lambda: consented(ws.plan, ws.lake, data.address, ws.as_of()))
             return dict(msgspec.to_builtins(consents(ws.hub, data.channel, [data.address])[data.address]))
 
         return [held, earned, redeemed, consent, say_consent]

@@ -13,7 +13,10 @@ from stories import NOW, campaign_documents, load_joined, load_receipts, make_sh
 from butfor.app import Workspace, open_workspace
 from butfor.app.audience_page import audience_page
 from butfor.app.consequences import change, consequences, undo_change
+from butfor.app.members import consented
+from butfor.app.people import look_again
 from butfor.audiences import parse_rule
+from butfor.channels.consent import Statement, say
 from butfor.model import BadDefinition, BadInput, Refused
 from butfor.plan.kinds import Audience, Borders, Cell, Rfm, Rule, Term, Uses
 
@@ -178,3 +181,22 @@ def test_who_came_into_another_audience_lately(ws: Workspace) -> None:
     )
     ws.run(as_of=NOW + timedelta(days=6))
     assert members(ws, "back") == set()
+
+
+def test_who_was_contacted_or_said_no_is_looked_at_at_once(ws: Workspace) -> None:
+    for name, text in (("mailed", "contacted join_us sent"), ("can_mail", "reachable by email")):
+        ws.save(Audience(id=name, label=name, why="a test", rule=parse_rule(ws.plan, text)), "a test")
+    load_joined(ws, "c1", NOW - timedelta(days=1))
+    ws.run(as_of=NOW)
+    assert (members(ws, "mailed"), len(members(ws, "can_mail"))) == (set(), 40)
+    ws.launch("join_us", as_of=NOW)
+    look_again(ws)
+    sent = {c["person_id"] for c in ws.contacts("join_us") if c["outcome"] == "sent"}
+    assert (members(ws, "mailed"), bool(sent)) == (sent, True)
+    no = Statement(
+        channel="email", address="c3@example.org", verdict="withdrawn", occurred_at=NOW, source="form"
+    )
+    say(ws.hub, [no], NOW)
+    consented(ws.plan, ws.lake, "c3@example.org", NOW)
+    look_again(ws)
+    assert len(members(ws, "can_mail")) == 39

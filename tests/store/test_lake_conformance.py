@@ -24,6 +24,7 @@ from butfor.app.consequences import change, consequences, undo_change
 from butfor.app.customer import customer, find_people
 from butfor.app.export import export_audience
 from butfor.app.link import person_records
+from butfor.app.members import consented
 from butfor.app.observed import observed
 from butfor.app.people import judge_pair, look_again, open_live, touch
 from butfor.app.privacy import erase_person
@@ -300,6 +301,7 @@ def changing(ws: Workspace) -> None:
     change(ws, tried, "a try", "ann", accept=True)
     audience_page(ws, "tried")
     ws.members("tried", before)
+    consented(ws.plan, ws.lake, "nobody@example.org", before)
     undo_change(ws, "audience", "tried", "enough", "ann")
     look_again(ws)
 
