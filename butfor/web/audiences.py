@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from butfor.app.audience_page import AudiencePage, audience_of, audience_page
 from butfor.app.consequences import Consequences, change, consequences, undo_change
+from butfor.app.outgoing import membership_hash
 from butfor.audiences import parse_rule, rule_sentence, rule_text
 from butfor.model import BadInput
 from butfor.plan.kinds import Audience, Rfm, Rule, Term
@@ -84,7 +84,7 @@ class Audiences(Routes):
             return {
                 "audience": name,
                 "people": len(ids),
-                "hash": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+                "hash": membership_hash(ids),
                 "members": ids,
             }
 

@@ -57,7 +57,7 @@ class Problem(msgspec.Struct):
 
 
 # What a call names by its path or body, and may not be there.
-_NAMED = ("customer", "account", "review", "judgement", "change", "audience", "term")
+_NAMED = ("customer", "account", "review", "judgement", "change", "audience", "term", "recipe")
 _STATUS = {StoreError: 503, Refused: 409}
 _ANSWERS = {
     400: "something is wrong with what was given", 404: "no such path, or nobody and nothing known by that name", 401: "no API key, an unknown one or a revoked one",

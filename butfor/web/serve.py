@@ -23,6 +23,7 @@ from butfor.web.api import Health, pages
 from butfor.web.audiences import Audiences
 from butfor.web.commits import Commits
 from butfor.web.door import Door, Receive, Scope, Send
+from butfor.web.exports import Exports
 from butfor.web.keys import KeyRing
 from butfor.web.people import People
 
@@ -51,7 +52,7 @@ class Application:
         self.ws, self.inbox, self.keys = ws, Inbox(ws.hub), KeyRing(ws.hub)
         lake = threading.RLock()
         self.worker = Worker(live_drain(ws, self.inbox), after_drain, lake, tend)
-        routes = (People(ws, self.keys, lake), Audiences(ws, self.keys, lake))
+        routes = [kind(ws, self.keys, lake) for kind in (People, Audiences, Exports)]
         self.pages: Any = pages(self, *(r.router() for r in routes))
         self.commits: Commits | None = None
         self._door: Door | None = None

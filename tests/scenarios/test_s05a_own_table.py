@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import calling
 from shops import TILL, till_file
 from typer.testing import CliRunner
 
@@ -123,3 +124,19 @@ def test_wrong_column_is_named(folder: Path, tmp_path: Path, option: str) -> Non
         with pytest.raises(butfor.BadInput, match="it has the column segmnt"):
             import_segments(ws, table(tmp_path / "t.csv", people(3)), **names)
         assert advise(ws).gateway_is_enough
+
+
+@pytest.mark.requirement("S-05", "R-068")
+def test_the_same_over_http(folder: Path) -> None:
+    rows = "\n".join(",".join(r) for r in [("customer_id", "segment", "email"), *people(30)])
+    with calling(folder) as api:
+        done = api.post(
+            "segments", csv=rows, key="customer_id", segment="segment", why="our own RFM", who="Mia"
+        )
+        assert (done["audiences"]["own_at_risk"], done["rows"], done["quarantined"]) == (10, 30, 0)
+        assert done["advice"]["gateway_is_enough"]
+        assert "a gateway is enough" in api.get("advice")["verdict"]
+        sent = api.post("audiences/own_at_risk/exports", to="at_risk.csv", channel="email", who="Mia")
+        assert (sent["people"], sent["exported"]) == (10, 10)
+        assert api.status("audiences/own_at_risk/exports", to="../out.csv", channel="email", who="Mia") == 400
+    assert len((folder / "exports" / "at_risk.csv").read_text().splitlines()) == 11

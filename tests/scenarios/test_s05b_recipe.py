@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import calling
 from stories import NOW, TILL, make_shop
 from typer.testing import CliRunner
 
@@ -133,3 +134,15 @@ def test_what_is_missing_is_named_and_cannot_be_approved(ws: Workspace) -> None:
         approve_recipe(ws, NAME, CLIENT)
     with pytest.raises(BadInput, match="did you mean rfm-winback"):
         show_recipe(ws, "rfm-winbck")
+
+
+@pytest.mark.requirement("S-05", "R-069")
+def test_the_same_over_http(folder: Path) -> None:
+    with calling(folder) as api:
+        shown = api.get(f"recipes/{NAME}")
+        assert (shown["approved_by"], shown["people"] > 0) == (None, True)
+        assert api.status(f"recipes/{NAME}/runs", who=AGENCY) == 409
+        assert api.post(f"recipes/{NAME}/approval", who=CLIENT)["approved_by"] == CLIENT
+        ran = api.post(f"recipes/{NAME}/runs", who=AGENCY)
+        assert [r["step"] for r in ran] == ["approved", *["saved"] * 4, "launched", "cost"]
+        assert [r["step"] for r in api.get(f"recipes/{NAME}/log")] == [r["step"] for r in ran]

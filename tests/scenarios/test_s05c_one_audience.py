@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import calling
 from stories import make_shop
 from typer.testing import CliRunner
 
@@ -109,3 +110,22 @@ def _export(folder: Path, channel: str, name: str = "rfm") -> Any:
     return do(
         folder, "audience", "export", name, "--to", str(folder / f"{channel}.csv"), "--channel", channel
     )
+
+
+@pytest.mark.requirement("S-05", "R-070", "R-095")
+def test_the_same_over_http(folder: Path) -> None:
+    with calling(folder) as api:
+        grid = api.get("audiences/rfm")["definition"]["rfm"]
+        grid["borders"] |= {"recency": [150, 180, 210, 240], "frequency": [1, 2, 3, 4]}
+        told = api.post("audiences/rfm/diff", rfm=grid)
+        done = api.put("audiences/rfm", rfm=grid, why="newer customers buy in spring", who="Mia, marketing")
+        assert told["moves"] == done["moves"]
+        sent = {c: api.post("audiences/rfm/exports", to=f"{c}.csv", channel=c, who="Mia") for c in CHANNELS}
+        hashes = {s["membership_hash"] for s in sent.values()}
+        assert (len(hashes), {s["exported"] for s in sent.values()}) == (1, {CUSTOMERS})
+        assert len(api.get("exports")) == 4
+        assert {s["mode"] for s in api.post("exports/sync", who="Mia")} == {"unchanged"}
+        undone = api.post("audiences/rfm/undo", why="no", who="Mia, marketing")
+        assert {(m["after"], m["before"], m["people"]) for m in undone["moves"]} == {
+            (m["before"], m["after"], m["people"]) for m in done["moves"]
+        }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from calling import calling
 from stories import make_shop
 from typer.testing import CliRunner
 
@@ -187,3 +188,21 @@ def test_what_was_bought_before_the_look_or_given_back_does_not_count(shop: Shop
         "ads",
     )
     assert names(tmp_path / "ads.csv") == set(PEOPLE)
+
+
+@pytest.mark.requirement("S-18", "R-101")
+def test_the_same_over_http(shop: Shop) -> None:
+    with calling(shop.folder) as api:
+        api.put(
+            "audiences/looked",
+            text="product_viewed in last 30 days",
+            why="they looked",
+            who="Mia",
+            accept=True,
+        )
+        first = api.post("audiences/looked/exports", to="ads.csv", channel="email", purpose="ads", who="Mia")
+        assert (names(first["where"]), first["left_out"]) == (set(PEOPLE), {})
+    shop.buy("2026-06-20 18:00:00", "ann", "shoe-1", "shoes")
+    with calling(shop.folder) as api:
+        (second,) = api.post("exports/sync", who="Mia")
+        assert (names(second["where"]), second["left_out"]) == ({"-ann"}, {"bought what was looked at": 1})
