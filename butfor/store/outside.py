@@ -87,7 +87,7 @@ def _take_out(
 
 
 def _plain(rows: list[dict[str, Any]], dialect: str) -> list[Mapping[str, Any]]:
-    """SQLite has no exact decimals; its text keeps every digit."""
+    """Return rows as a database takes them; SQLite has no exact decimals."""
     if dialect != "sqlite":
         return list(rows)
     return [{k: float(v) if isinstance(v, Decimal) else v for k, v in r.items()} for r in rows]
