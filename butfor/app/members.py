@@ -87,7 +87,6 @@ def compute_touched(
     hub: Hub, lake: Lake, stages: Sequence[tuple[Stage, Query]], as_of: datetime, dialect: str
 ) -> None:
     """Recompute the audiences of the staged people ``touched_people``, whose traits are in ``touched_traits``."""
-    lake.ensure(MEMBERSHIP, PAST, RECHECK)
     stage_hub_facts(hub, lake, [s for s, _ in stages])
     every = [n for s, _ in stages for n in s.conditions]
     for i, (stage, query) in enumerate(stages):

@@ -88,6 +88,7 @@ def _touched_queries(ws: Workspace, as_of: datetime) -> Touched:
     if ws.kept.get("day") != day_of(ws.plan, as_of):
         clock, columns = kept_clock(ws.plan, as_of), list(profiles.trait_table(ws.plan).columns)
         fresh = profiles.touched(ws.trait_query(SOME_TIME, joined=True, clock=clock))
+        ws.lake.ensure(audiences.MEMBERSHIP, audiences.PAST, audiences.RECHECK)
         compiled = audiences.compile_audiences(ws.plan, clock)
         stages = [
             (s, profiles.touched(audiences.flags(ws.plan, s, clock, "touched_traits")))

@@ -115,7 +115,7 @@ def _with_facts(base: exp.Select, parts: Sequence[Facts]) -> exp.Select:
     return wide
 
 
-# Before the name of a table: its rows of the people touched.
+# Before the name of a table: its rows of the people touched. A table that is read under the name "ahead" is read as a whole.
 TOUCHED = "touched_"
 
 
@@ -141,7 +141,7 @@ def _touched(node: exp.Expression) -> exp.Expression:
     if not isinstance(node, exp.Table):
         return node
     own = node.name == "people_map" or node.name == "attribute" or node.name.startswith("ev_")
-    if not own or node.name.endswith("__products"):
+    if not own or node.name.endswith("__products") or node.alias == "ahead":
         return node
     name = "touched_map" if node.name == "people_map" else TOUCHED + node.name
     return cast(exp.Expression, exp.alias_(exp.to_table(name), node.alias or node.name, table=True))
